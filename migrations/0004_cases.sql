@@ -69,7 +69,7 @@ CREATE INDEX case_clock_running ON case_clock (case_id) WHERE ended_at IS NULL;
 CREATE INDEX case_clock_due ON case_clock (due_at) WHERE stage = 'total';
 
 CREATE TABLE photo (
-    id      uuid PRIMARY KEY,
+    id      text PRIMARY KEY,
     case_id bigint REFERENCES case_file (id), -- null: uploaded, not yet in a case
     n       integer,                          -- the move it came with
     kind    text CHECK (kind IN ('near', 'far', 'before', 'after')),

@@ -27,7 +27,9 @@ type span struct{ from, to time.Duration }
 // civil is a day of the calendar as yyyymmdd.
 type civil int
 
-func civilOf(year int, month time.Month, day int) civil { return civil(year*10000 + int(month)*100 + day) }
+func civilOf(year int, month time.Month, day int) civil {
+	return civil(year*10000 + int(month)*100 + day)
+}
 
 // ParseCalendar reads a calendar file; errors name what is wrong with it.
 func ParseCalendar(text []byte) (*Calendar, error) {

@@ -128,7 +128,7 @@ func (k Clock) Light(now time.Time) Light {
 }
 
 // finalLight judges a clock that stopped: in time to the last instant is not late.
-func finalLight(started, warn, due, ended time.Time) Light {
+func finalLight(warn, due, ended time.Time) Light {
 	switch {
 	case ended.After(due):
 		return Red

@@ -113,10 +113,10 @@ func shippedFlows() (map[string]*Flow, error) {
 	return flows, nil
 }
 
-// at remembers the line of a YAML mapping and refuses keys that it does not know.
-type at struct{ line int }
+// where remembers the line of a YAML mapping and refuses keys that it does not know.
+type where struct{ line int }
 
-func (a *at) decode(n *yaml.Node, into any, keys string) error {
+func (a *where) decode(n *yaml.Node, into any, keys string) error {
 	a.line = n.Line
 	if n.Kind != yaml.MappingNode {
 		return &FlowError{Line: n.Line, What: "a mapping {key: value} is expected here"}
@@ -130,7 +130,7 @@ func (a *at) decode(n *yaml.Node, into any, keys string) error {
 }
 
 type stateFile struct {
-	at
+	where
 	ZH, EN       string
 	Step         int
 	Final, Fresh bool
@@ -142,7 +142,7 @@ func (s *stateFile) UnmarshalYAML(n *yaml.Node) error {
 }
 
 type moveFile struct {
-	at
+	where
 	Move, ZH, EN, To string
 	From, Needs      []string
 	Who              []access.Role
@@ -154,7 +154,7 @@ func (m *moveFile) UnmarshalYAML(n *yaml.Node) error {
 }
 
 type apartFile struct {
-	at
+	where
 	One, Other []string
 }
 
@@ -164,7 +164,7 @@ func (f *apartFile) UnmarshalYAML(n *yaml.Node) error {
 }
 
 type clockFile struct {
-	at
+	where
 	In     []string
 	Limits map[Priority]string
 }
@@ -180,7 +180,7 @@ type ratingFile struct {
 }
 
 type flowFile struct {
-	at
+	where
 	Flow    string
 	Edition int
 	Name    Text
