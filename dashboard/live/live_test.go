@@ -43,7 +43,7 @@ func serve(t *testing.T, pool *pgxpool.Pool) (url string, hub *live.Hub) {
 		topics, _ := live.ParseTopics(r.URL.Query().Get("topics"))
 		done.Add(1)
 		defer done.Done()
-		socket.Serve(w, r.WithContext(ctx), since, topics)
+		socket.Serve(ctx, w, r, since, topics)
 	}))
 	server.Start()
 	t.Cleanup(func() {

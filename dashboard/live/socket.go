@@ -50,9 +50,9 @@ type beat struct {
 
 var upgrader = websocket.Upgrader{ReadBufferSize: 1 << 10, WriteBufferSize: 4 << 10}
 
-// Serve upgrades and follows until the client is gone or the request's context ends. since is the newest number that the
-// client has, -1 for none; topics are those it wants and may have.
-func (s *Socket) Serve(w http.ResponseWriter, r *http.Request, since int64, topics map[string]bool) {
+// Serve upgrades and follows until the client is gone or ctx ends (the request's own does not end with a hijacked
+// connection). since is the newest number that the client has, -1 for none; topics are those it wants and may have.
+func (s *Socket) Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, since int64, topics map[string]bool) {
 	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return // Upgrade has answered
@@ -60,7 +60,7 @@ func (s *Socket) Serve(w http.ResponseWriter, r *http.Request, since int64, topi
 	defer conn.Close()
 	s.Hub.count(1)
 	defer s.Hub.count(-1)
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go drainReads(conn, cancel)
 	if err := s.follow(ctx, conn, since, topics); err != nil && ctx.Err() == nil {
