@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gridwall/geo/crs"
@@ -62,27 +63,39 @@ type Report struct {
 	Datum    crs.Datum `json:"datum"`
 	Read     int       `json:"read"`
 	Written  int       `json:"written"`
-	Refused  int       `json:"refused"`  // rows, not reasons: a row with two faults counts once
+	Refused  int       `json:"refused"`  // rows; each counts once, with its first fault
 	Refusals []Refusal `json:"refusals"` // the first MaxRefusals
 	Warnings []Warning `json:"warnings"`
 	DryRun   bool      `json:"dry_run"` // set by the caller, who rolls back
-
-	lastLine int // of the newest refusal, so that two reasons of one row count once
 }
 
-// Refuse notes that the row at line cannot go in. Call it in the order of lines, or at least row by row.
+// NewReport begins the report of reading r.
+func NewReport(r *Reader) *Report {
+	return &Report{File: r.Name(), Datum: r.Datum(), Refusals: []Refusal{}, Warnings: []Warning{}}
+}
+
+// Refuse notes that the row at line cannot go in. Once a row.
 func (r *Report) Refuse(line int, key string, reason Text) {
-	if line != r.lastLine || r.Refused == 0 {
-		r.Refused++
-	}
-	r.lastLine = line
+	r.Refused++
 	if len(r.Refusals) < MaxRefusals {
 		r.Refusals = append(r.Refusals, Refusal{line, key, reason})
 	}
 }
 
-// Warn counts n rows under one reason.
+// Verdict is ErrRefused if any row was refused; it puts the refusals in the order of the file.
+func (r *Report) Verdict() error {
+	slices.SortStableFunc(r.Refusals, func(a, b Refusal) int { return a.Line - b.Line })
+	if r.Refused > 0 {
+		return ErrRefused
+	}
+	return nil
+}
+
+// Warn counts n rows under one reason; none, and there is no warning.
 func (r *Report) Warn(reason Text, n int) {
+	if n == 0 {
+		return
+	}
 	for i := range r.Warnings {
 		if r.Warnings[i].Reason == reason {
 			r.Warnings[i].Count += n

@@ -1,8 +1,19 @@
 // Package tile serves vector tiles (MVT 2.1, TileJSON 3) from memory.
+//
+// A Store has sets, each with its MVT layers; one address serves one set. Features are turned at Put into whole numbers on
+// the Mercator square and their attributes into the bytes of a tile; a tile is then a walk over a packed tree, clipping,
+// and copying. Readers take a snapshot and never wait; a change makes a new snapshot and drops exactly the cached tiles
+// under its old and new bounds, so a tile read after Put returns shows what was put.
 package tile
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
+	"io"
+	"math"
+	"strconv"
+	"strings"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/maptile"
@@ -47,59 +58,67 @@ type Layer struct {
 	Fields []Field
 	// FarBelow is the first zoom that draws Geometry where a feature has a Far geometry.
 	FarBelow maptile.Zoom
-	// ThinBelow is the first zoom at which every point is drawn; below it at most one in 1/64 tile.
+	// ThinBelow is the first zoom at which every point is drawn; below it at most one in each square of 1/64 tile.
 	ThinBelow maptile.Zoom
 }
 
 // Set is what one tile address serves: /tiles/{set}/{z}/{x}/{y}.mvt, one or more MVT layers.
 type Set struct {
 	Name             string
-	MinZoom, MaxZoom maptile.Zoom
+	MinZoom, MaxZoom maptile.Zoom // MaxZoom at most 20
 	Layers           []Layer
 }
 
-// Tile is one encoded tile.
+// Tile is one encoded tile. It is shared: do not change it.
 type Tile struct {
 	Gzip []byte // the body, gzipped
 	ETag string // strong, with its quotes
 }
 
 // Plain returns the body without gzip.
-func (t *Tile) Plain() []byte { return nil }
+func (t *Tile) Plain() []byte {
+	r, err := gzip.NewReader(bytes.NewReader(t.Gzip))
+	if err != nil {
+		panic(err) // this package wrote it
+	}
+	b, err := io.ReadAll(r)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
 
-// Store holds sets of layers in memory and encodes their tiles. Safe for concurrent use; readers never wait.
-type Store struct{}
+// ParseAddress reads the parts of /{z}/{x}/{y}.mvt (.pbf, or no ending, will do); ErrNoTile where they name no tile.
+func ParseAddress(z, x, y string) (maptile.Tile, error) {
+	y, _ = strings.CutSuffix(y, ".mvt")
+	y, _ = strings.CutSuffix(y, ".pbf")
+	var n [3]uint32
+	for i, s := range []string{z, x, y} {
+		v, err := strconv.ParseUint(s, 10, 32)
+		if err != nil || s != strconv.FormatUint(v, 10) { // one address a tile: no +1, no 01
+			return maptile.Tile{}, ErrNoTile
+		}
+		n[i] = uint32(v)
+	}
+	if n[0] > deepest || n[1]>>n[0] != 0 || n[2]>>n[0] != 0 {
+		return maptile.Tile{}, ErrNoTile
+	}
+	return maptile.New(n[1], n[2], maptile.Zoom(n[0])), nil
+}
 
-// NewStore returns a store of empty sets; sets and layers are fixed from here on.
-func NewStore(sets ...Set) *Store { return &Store{} }
-
-// Replace puts features in the place of everything in set's layer.
-func (s *Store) Replace(set, layer string, features []Feature) error { return nil }
-
-// Put adds features to set's layer, or replaces those with the same ID.
-func (s *Store) Put(set, layer string, features ...Feature) error { return nil }
-
-// Delete takes the features with these IDs out of set's layer.
-func (s *Store) Delete(set, layer string, ids ...uint64) error { return nil }
-
-// Tile returns one tile of set: ErrNoLayer for an unknown set, ErrNoTile outside its zooms.
-func (s *Store) Tile(set string, at maptile.Tile) (*Tile, error) { return nil, ErrNoLayer }
-
-// ParseAddress reads the three parts of /{z}/{x}/{y}.mvt; ErrNoTile where they name no tile.
-func ParseAddress(z, x, y string) (maptile.Tile, error) { return maptile.Tile{}, ErrNoTile }
-
-// TileJSON describes set; url is the template with {z}, {x} and {y}.
-func (s *Store) TileJSON(set, url string) (*TileJSON, error) { return nil, ErrNoLayer }
+// deepest is the last zoom whose tiles have 4096 whole units of the 32-bit world.
+const deepest = 20
 
 // TileJSON is version 3.0.0 of the specification.
 type TileJSON struct {
 	TileJSON     string        `json:"tilejson"`
 	Name         string        `json:"name"`
+	Scheme       string        `json:"scheme"`
 	Tiles        []string      `json:"tiles"`
 	MinZoom      int           `json:"minzoom"`
 	MaxZoom      int           `json:"maxzoom"`
-	Bounds       [4]float64    `json:"bounds"`
-	Center       [3]float64    `json:"center"`
+	Bounds       [4]float64    `json:"bounds"` // west, south, east, north
+	Center       [3]float64    `json:"center"` // lon, lat, zoom
 	VectorLayers []VectorLayer `json:"vector_layers"`
 }
 
@@ -109,4 +128,32 @@ type VectorLayer struct {
 	Fields  map[string]string `json:"fields"`
 	MinZoom int               `json:"minzoom"`
 	MaxZoom int               `json:"maxzoom"`
+}
+
+// TileJSON describes set; url is the template with {z}, {x} and {y}. Its bounds are those of the features, or the world.
+func (s *Store) TileJSON(set, url string) (*TileJSON, error) {
+	st := s.sets[set]
+	if st == nil {
+		return nil, ErrNoLayer
+	}
+	bound, ok := st.bound()
+	if !ok {
+		bound = orb.Bound{Min: orb.Point{-180, -maxLat}, Max: orb.Point{180, maxLat}}
+	}
+	round := func(v float64) float64 { return math.Round(v*1e6) / 1e6 }
+	c := bound.Center()
+	j := &TileJSON{
+		TileJSON: "3.0.0", Name: set, Scheme: "xyz", Tiles: []string{url},
+		MinZoom: int(st.spec.MinZoom), MaxZoom: int(st.spec.MaxZoom),
+		Bounds: [4]float64{round(bound.Min[0]), round(bound.Min[1]), round(bound.Max[0]), round(bound.Max[1])},
+		Center: [3]float64{round(c[0]), round(c[1]), float64(min(st.spec.MaxZoom, max(st.spec.MinZoom, 13)))},
+	}
+	for _, l := range st.spec.Layers {
+		fields := make(map[string]string, len(l.Fields))
+		for _, f := range l.Fields {
+			fields[f.Name] = string(f.Type)
+		}
+		j.VectorLayers = append(j.VectorLayers, VectorLayer{l.Name, fields, j.MinZoom, j.MaxZoom})
+	}
+	return j, nil
 }
