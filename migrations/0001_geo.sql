@@ -15,6 +15,15 @@ CREATE TABLE grid (
 CREATE INDEX grid_geom ON grid USING gist (geom);
 CREATE INDEX grid_parent ON grid (parent);
 
+-- The cell a point belongs to: of the cells that cover it, edges included, the lowest level present, then the lowest code.
+CREATE FUNCTION grid_at(point geometry) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT code
+    FROM grid
+    WHERE ST_Covers(geom, point)
+    ORDER BY CASE level WHEN 'grid' THEN 0 WHEN 'community' THEN 1 ELSE 2 END, code COLLATE "C"
+    LIMIT 1
+$$;
+
 CREATE TABLE building (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     code       text UNIQUE,
@@ -30,6 +39,7 @@ CREATE TABLE building (
 );
 CREATE INDEX building_geom ON building USING gist (geom);
 CREATE INDEX building_grid ON building (grid);
+CREATE UNIQUE INDEX building_place ON building (address, name, geom) WHERE code IS NULL; -- what has no code is known by its place
 
 -- What lies under the grids on the map: land, water, streets. Carries no record, only a drawing.
 CREATE TABLE backdrop (

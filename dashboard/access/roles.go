@@ -1,0 +1,78 @@
+// Package access says who may come in and what each may do: accounts, sessions, tokens of programs, and walls as devices.
+//
+// The life of a request: Room.Identify finds who it is from the bearer token or the cookies, the route table of the
+// room api names the right it needs, and Identity.May answers from the one table below.
+package access
+
+import "slices"
+
+// Role is what an account is for. The names are those of the centre.
+type Role string
+
+const (
+	Admin      Role = "admin"
+	Operator   Role = "operator"    // 值守员, 受理员: supervision
+	Dispatcher Role = "dispatcher"  // 派遣员: command
+	DutyLeader Role = "duty_leader" // 值班长
+	Leader     Role = "leader"      // 领导
+	Integrator Role = "integrator"  // 摄像机集成员
+	Officer    Role = "officer"     // 网格员
+	Specialist Role = "specialist"  // 三级网格专员
+	Department Role = "department"  // 职能部门
+	Resident   Role = "resident"    // 居民
+	Wall       Role = "wall"        // a device: it reads, and it never reads personal data
+)
+
+// Roles are those that an account can have.
+var Roles = []Role{Admin, Operator, Dispatcher, DutyLeader, Leader, Integrator, Officer, Specialist, Department, Resident}
+
+// Right is one thing that one may do.
+type Right string
+
+const (
+	CaseRead     Right = "case.read"
+	CaseReport   Right = "case.report"
+	CaseMove     Right = "case.move" // which moves, the flow says
+	ReporterRead Right = "reporter.read"
+	MapRead      Right = "map.read"
+	CameraPlay   Right = "camera.play"
+	CameraManage Right = "camera.manage"
+	WallRead     Right = "wall.read"
+	WallDrive    Right = "wall.drive"
+	ClockSet     Right = "clock.set"
+	MetricsRead  Right = "metrics.read"
+	SessionRead  Right = "session.read" // everyone who came in
+)
+
+// centre is what everyone at a desk of the centre may see.
+var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead}
+
+var rights = map[Role][]Right{
+	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, MetricsRead},
+	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, ReporterRead, WallDrive}),
+	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, WallDrive}),
+	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, ReporterRead, WallDrive}),
+	Leader:     centre,
+	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, MetricsRead},
+	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, MapRead},
+	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, MapRead, CameraPlay},
+	Department: {SessionRead, CaseRead, CaseMove, MapRead},
+	Resident:   {SessionRead, CaseReport},
+	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead},
+}
+
+// Identity is who asks.
+type Identity struct {
+	Account    int // 0 for a device
+	Username   string
+	Name       string
+	Role       Role
+	Department string // of a department's account
+	Grid       string // of an officer or specialist
+}
+
+// May says whether the identity has the right.
+func (i Identity) May(r Right) bool { return slices.Contains(rights[i.Role], r) }
+
+// Rights are all rights of the identity, for pages that hide what one may not do.
+func (i Identity) Rights() []Right { return rights[i.Role] }

@@ -1,0 +1,226 @@
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+var (
+	// ErrNobody says that a request carries no identity, or one that is no longer good.
+	ErrNobody = errors.New("access: not signed in")
+	// ErrWrongCredentials does not say which of the two was wrong.
+	ErrWrongCredentials = errors.New("access: wrong username or password")
+)
+
+// Cookies of a person's session and of a wall's device.
+const (
+	SessionCookie = "gridwall_session"
+	DeviceCookie  = "gridwall_device"
+)
+
+// SessionTTL is how long a sign-in holds: one long shift.
+const SessionTTL = 12 * time.Hour
+
+// identityTTL is how long a looked-up identity is trusted without asking again.
+const identityTTL = 5 * time.Second
+
+// Room keeps accounts, sessions, tokens and devices.
+type Room struct {
+	pool *pgxpool.Pool
+
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]cached
+}
+
+type cached struct {
+	identity Identity
+	until    time.Time
+}
+
+// New is a room on a migrated database.
+func New(pool *pgxpool.Pool) *Room {
+	return &Room{pool: pool, known: map[[sha256.Size]byte]cached{}}
+}
+
+// newToken makes 256 random bits in text, and the hash that is stored.
+func newToken() (token string, hash [sha256.Size]byte) {
+	raw := make([]byte, 32)
+	rand.Read(raw)
+	token = base64.RawURLEncoding.EncodeToString(raw)
+	return token, sha256.Sum256([]byte(token))
+}
+
+const accountByName = `
+SELECT id, username, name, role, COALESCE(department, ''), COALESCE(grid, ''), COALESCE(password, '')
+FROM account
+WHERE username = $1 AND active`
+
+// SignIn opens a session and returns its token for the cookie. Where the account does not exist it still hashes, so that
+// the time taken does not tell.
+func (r *Room) SignIn(ctx context.Context, username, password string) (string, Identity, error) {
+	var who Identity
+	var hash string
+	err := r.pool.QueryRow(ctx, accountByName, username).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &hash)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return "", Identity{}, fmt.Errorf("sign in: %w", err)
+	}
+	if hash == "" {
+		argonKey(password, make([]byte, 16), argonPasses, argonMemoryKiB, argonLanes)
+		return "", Identity{}, ErrWrongCredentials
+	}
+	ok, err := checkPassword(hash, password)
+	if err != nil {
+		return "", Identity{}, fmt.Errorf("sign in: %w", err)
+	}
+	if !ok {
+		return "", Identity{}, ErrWrongCredentials
+	}
+	token, sum := newToken()
+	const insert = `INSERT INTO session (hash, account, expires_at) VALUES ($1, $2, $3)`
+	if _, err := r.pool.Exec(ctx, insert, sum[:], who.Account, time.Now().Add(SessionTTL)); err != nil {
+		return "", Identity{}, fmt.Errorf("sign in: %w", err)
+	}
+	return token, who, nil
+}
+
+// SignOut ends the session of the request's cookie.
+func (r *Room) SignOut(ctx context.Context, req *http.Request) error {
+	c, err := req.Cookie(SessionCookie)
+	if err != nil {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(c.Value))
+	r.mu.Lock()
+	delete(r.known, sum)
+	r.mu.Unlock()
+	_, err = r.pool.Exec(ctx, `DELETE FROM session WHERE hash = $1 OR expires_at < now()`, sum[:])
+	return err
+}
+
+// Identify says who the request is from: a bearer token first, then a person's session, then a wall's device.
+// ErrNobody if it is nobody.
+func (r *Room) Identify(req *http.Request) (Identity, error) {
+	if bearer, ok := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer "); ok {
+		return r.find(req.Context(), bearer)
+	}
+	for _, name := range []string{SessionCookie, DeviceCookie} {
+		if c, err := req.Cookie(name); err == nil {
+			who, err := r.find(req.Context(), c.Value)
+			if !errors.Is(err, ErrNobody) {
+				return who, err
+			}
+		}
+	}
+	return Identity{}, ErrNobody
+}
+
+const byHash = `
+SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, '')
+FROM account AS a
+WHERE a.active AND a.id IN (
+    SELECT account FROM session WHERE hash = $1 AND expires_at > now()
+    UNION ALL SELECT account FROM token WHERE hash = $1)
+UNION ALL
+SELECT 0, name, name, 'wall', '', '' FROM device WHERE hash = $1
+LIMIT 1`
+
+// find looks a token up; good answers are kept for a few seconds, so that a burst of reports does not ask each time.
+func (r *Room) find(ctx context.Context, token string) (Identity, error) {
+	sum := sha256.Sum256([]byte(token))
+	now := time.Now()
+	r.mu.Lock()
+	c, ok := r.known[sum]
+	r.mu.Unlock()
+	if ok && now.Before(c.until) {
+		return c.identity, nil
+	}
+	var who Identity
+	err := r.pool.QueryRow(ctx, byHash, sum[:]).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Identity{}, ErrNobody
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("identify: %w", err)
+	}
+	r.mu.Lock()
+	if len(r.known) > 10_000 {
+		clear(r.known)
+	}
+	r.known[sum] = cached{who, now.Add(identityTTL)}
+	r.mu.Unlock()
+	return who, nil
+}
+
+// Account is what CreateAccount needs.
+type Account struct {
+	Username   string
+	Name       string
+	Role       Role
+	Password   string // empty: no sign-in by password
+	Department string
+	Grid       string
+}
+
+const upsertAccount = `
+INSERT INTO account (username, name, role, password, department, grid)
+VALUES ($1, $2, $3, NULLIF($4, ''), NULLIF($5, ''), NULLIF($6, ''))
+ON CONFLICT (username) DO UPDATE
+SET name = EXCLUDED.name, role = EXCLUDED.role, password = COALESCE(EXCLUDED.password, account.password),
+    department = EXCLUDED.department, grid = EXCLUDED.grid, active = true`
+
+// SaveAccount makes an account or changes the one of that username; an empty password leaves the old one.
+func (r *Room) SaveAccount(ctx context.Context, a Account) error {
+	if !slices.Contains(Roles, a.Role) {
+		return fmt.Errorf("role %q is none of %v", a.Role, Roles)
+	}
+	hash := ""
+	if a.Password != "" {
+		var err error
+		if hash, err = HashPassword(a.Password); err != nil {
+			return err
+		}
+	}
+	if _, err := r.pool.Exec(ctx, upsertAccount, a.Username, a.Name, a.Role, hash, a.Department, a.Grid); err != nil {
+		return fmt.Errorf("save account %s: %w", a.Username, err)
+	}
+	return nil
+}
+
+const upsertToken = `
+INSERT INTO token (hash, name, account) SELECT $1, $2, id FROM account WHERE username = $3
+ON CONFLICT (account, name) DO UPDATE SET hash = EXCLUDED.hash, created_at = now()`
+
+// NewToken makes a token of that name for an account; an older one of the same name is void.
+func (r *Room) NewToken(ctx context.Context, username, name string) (string, error) {
+	token, sum := newToken()
+	tag, err := r.pool.Exec(ctx, upsertToken, sum[:], name, username)
+	if err != nil {
+		return "", fmt.Errorf("new token for %s: %w", username, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return "", fmt.Errorf("there is no account %q", username)
+	}
+	return token, nil
+}
+
+// NewDevice makes the token of a wall; an older one of the same name is void.
+func (r *Room) NewDevice(ctx context.Context, name string) (string, error) {
+	token, sum := newToken()
+	const upsert = `INSERT INTO device (hash, name) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET hash = EXCLUDED.hash, created_at = now()`
+	if _, err := r.pool.Exec(ctx, upsert, sum[:], name); err != nil {
+		return "", fmt.Errorf("new device %s: %w", name, err)
+	}
+	return token, nil
+}

@@ -1,0 +1,258 @@
+// Package api is the only room that speaks HTTP to people and programs: the route table, thin handlers, problem+json.
+//
+// The life of a request: the table names the right that a route needs, access says who asks, the handler decodes, calls one
+// room and encodes; what a handler returns as an error, problem.go turns into an answer.
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"gridwall/dashboard/access"
+	"gridwall/dashboard/cameras"
+	"gridwall/dashboard/cases"
+	"gridwall/dashboard/catalogue"
+	"gridwall/dashboard/clock"
+	"gridwall/dashboard/live"
+	"gridwall/dashboard/roster"
+	"gridwall/dashboard/wall"
+	"gridwall/geo"
+	"gridwall/streams"
+	"gridwall/streams/whep"
+)
+
+// Config names the rooms that the API opens to the outside.
+type Config struct {
+	Pool      *pgxpool.Pool
+	Access    *access.Room
+	Cases     *cases.Room
+	Catalogue *catalogue.Catalogue
+	Roster    *roster.Room
+	Cameras   *cameras.Room
+	Walls     *wall.Room
+	Places    *geo.Map
+	Hub       *streams.Hub
+	WHEP      *whep.Server
+	Live      *live.Socket
+	Clock     *clock.Clock
+	// SettableClock lets who may (clock.set) stop the clock: for scenarios, drills and the demo.
+	SettableClock bool
+	// Pages holds index.html, wall.html, login.html and static/.
+	Pages fs.FS
+	Log   *slog.Logger
+}
+
+// Server answers requests. New is the only way to one.
+type Server struct {
+	Config
+	ctx      context.Context // ends websockets when the server stops
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// handler is a route's own part: an error it returns becomes problem+json.
+type handler func(w http.ResponseWriter, r *http.Request, who access.Identity) error
+
+// open marks routes for everyone.
+const open access.Right = ""
+
+// route is a line of the table.
+type route struct {
+	pattern string
+	right   access.Right
+	handle  handler
+	about   string // one line for the OpenAPI document; empty: not part of the API
+}
+
+// routes is the whole table: what is not here does not exist.
+func (s *Server) routes() []route {
+	return []route{
+		{"GET /healthz", open, s.health, "Is the process alive"},
+		{"GET /readyz", access.SessionRead, s.ready, "Is the database reachable and the map loaded"},
+		{"GET /metrics", access.MetricsRead, s.metrics, "Metrics for Prometheus"},
+		{"GET /api/v1/openapi.json", access.SessionRead, s.openAPI, "This document"},
+
+		{"POST /api/v1/session", open, s.signIn, "Sign in with {username, password}; sets the session cookie"},
+		{"GET /api/v1/session", access.SessionRead, s.session, "Who am I and what may I do"},
+		{"DELETE /api/v1/session", access.SessionRead, s.signOut, "Sign out"},
+
+		{"GET /api/v1/cases", access.CaseRead, s.listCases, "List cases: state, open, grid, bbox, priority, light, flow, since, q, limit, after"},
+		{"POST /api/v1/cases", access.CaseReport, s.reportCase, "Report a case; Idempotency-Key makes a repeated report the same report"},
+		{"GET /api/v1/cases/{id}", access.CaseRead, s.getCase, "One case with the moves that are permitted to the caller"},
+		{"GET /api/v1/cases/{id}/timeline", access.CaseRead, s.caseTimeline, "What happened to a case"},
+		{"POST /api/v1/cases/{id}/moves", access.CaseMove, s.moveCase, "Make a move: {move, note?, department?, photos?, rating?}"},
+		{"POST /api/v1/photos", access.CaseReport, s.uploadPhoto, "Upload a JPEG, PNG or WebP picture of at most 10 MiB"},
+		{"GET /api/v1/photos/{id}", access.CaseRead, s.photo, "A picture of a case"},
+		{"GET /api/v1/flows/{flow}", access.CaseRead, s.flow, "A declared flow: states, moves, roles, needs"},
+		{"GET /api/v1/catalogue", access.SessionRead, s.classes, "The catalogue of parts and matters"},
+		{"GET /api/v1/departments", access.CaseRead, s.departments, "The departments that cases go to"},
+		{"GET /api/v1/situation", access.CaseRead, s.situation, "The numbers of the wall"},
+
+		{"GET /api/v1/map", access.MapRead, s.mapInfo, "Extent and layers of the map"},
+		{"GET /api/v1/grids", access.MapRead, s.grids, "All grids, without their geometry"},
+		{"GET /api/v1/grids/{code}", access.MapRead, s.gridCard, "A grid's card: officers, buildings, cameras, open cases by light"},
+		{"GET /api/v1/locate", access.MapRead, s.locate, "The grids of a point: lon, lat"},
+		{"GET /api/v1/search", access.MapRead, s.search, "Find grids, buildings, cameras and cases: q"},
+		{"GET /tiles/{file}", access.MapRead, s.tileJSON, "TileJSON of a layer: {layer}.json"},
+		{"GET /tiles/{layer}/{z}/{x}/{file}", access.MapRead, s.tile, "A vector tile: {y}.mvt"},
+
+		{"GET /api/v1/cameras", access.MapRead, s.listCameras, "All cameras and their states"},
+		{"POST /api/v1/cameras", access.CameraManage, s.saveCamera, "Add a camera or change the one of that id"},
+		{"GET /api/v1/cameras/near", access.MapRead, s.nearCameras, "Cameras around a point, ranked, each with its reason: lon, lat, limit"},
+		{"GET /api/v1/cameras/{id}", access.MapRead, s.getCamera, "One camera"},
+		{"POST /streams/{id}/whep", access.CameraPlay, s.whepPlay, "Play a camera over WebRTC (WHEP)"},
+		{"DELETE /streams/{id}/whep/{session}", access.CameraPlay, s.whepEnd, "End a WHEP session"},
+		{"GET /streams/{id}/mse", access.CameraPlay, s.msePlay, "Play a camera over a websocket for Media Source Extensions"},
+
+		{"GET /live", access.SessionRead, s.live, "Websocket of events: since, topics"},
+		{"GET /api/v1/walls/{id}", access.WallRead, s.getWall, "What a wall shows"},
+		{"PUT /api/v1/walls/{id}", access.WallDrive, s.saveWall, "Change what a wall shows"},
+
+		{"PUT /api/v1/clock", access.ClockSet, s.setClock, "Stop the clock at {now}; only where the server was started with a settable clock"},
+		{"DELETE /api/v1/clock", access.ClockSet, s.releaseClock, "Let the clock go with the machine again"},
+
+		{"GET /{$}", access.SessionRead, s.desk, ""},
+		{"GET /wall/{id}", open, s.wallPage, ""}, // opens with ?token=, checks the rest itself
+		{"GET /login", open, s.loginPage, ""},
+		{"GET /static/", open, s.static, ""},
+		{"GET /favicon.ico", open, s.static, ""},
+	}
+}
+
+// New assembles the server. ctx ends its websockets.
+func New(ctx context.Context, config Config) *Server {
+	s := &Server{Config: config, ctx: ctx, registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gridwall_http_requests_total", Help: "Requests answered."}, []string{"route", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gridwall_http_request_duration_seconds", Help: "Time to answer a request.",
+			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 5}}, []string{"route"}),
+	}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.requests, s.seconds, s.Hub,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_live_clients", Help: "Websockets that follow the event log."}, func() float64 { return float64(s.Live.Hub.Clients()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "gridwall_live_events_total", Help: "Newest number of the event log on this node."}, func() float64 { return float64(s.Live.Hub.Head()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_database_connections", Help: "Connections of the pool in use."}, func() float64 { return float64(s.Pool.Stat().AcquiredConns()) }),
+	)
+	return s
+}
+
+// Handler is the whole site.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.pattern, s.guard(r))
+	}
+	mux.Handle("/", s.guard(route{"/", access.SessionRead, func(http.ResponseWriter, *http.Request, access.Identity) error { return errNoRoute }, ""}))
+	return http.NewCrossOriginProtection().Handler(headers(mux))
+}
+
+// headers are those of every answer.
+func headers(next http.Handler) http.Handler {
+	const policy = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// guard finds out who asks, holds the route's right, and answers for the handler what went wrong.
+func (s *Server) guard(r route) http.Handler {
+	_, path, _ := strings.Cut(r.pattern, " ")
+	label := cmp.Or(path, r.pattern)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		started := time.Now()
+		answer := &recorder{ResponseWriter: w, code: http.StatusOK}
+		err := s.answer(answer, req, r)
+		if err != nil {
+			s.problem(answer, req, err)
+		}
+		s.requests.WithLabelValues(label, strconv.Itoa(answer.code)).Inc()
+		if !answer.hijacked {
+			s.seconds.WithLabelValues(label).Observe(time.Since(started).Seconds())
+		}
+	})
+}
+
+func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error {
+	who := access.Identity{}
+	if r.right != open {
+		var err error
+		if who, err = s.Access.Identify(req); err != nil {
+			return err
+		}
+		if !who.May(r.right) {
+			return &forbiddenError{who.Role, r.right}
+		}
+	}
+	return r.handle(w, req, who)
+}
+
+// writeJSON answers 200 with a value.
+func writeJSON(w http.ResponseWriter, value any) error { return writeJSONCode(w, http.StatusOK, value) }
+
+func writeJSONCode(w http.ResponseWriter, code int, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	w.Write(text) // the client may be gone; there is nobody to tell
+	return nil
+}
+
+// queryFloat reads a number of the query.
+func queryFloat(r *http.Request, name string) (float64, error) {
+	v, err := strconv.ParseFloat(r.URL.Query().Get(name), 64)
+	if err != nil || v != v {
+		return 0, badRequest("query_invalid", fmt.Sprintf("参数 %s 应为数字", name), fmt.Sprintf("query parameter %s must be a number", name))
+	}
+	return v, nil
+}
+
+// queryInt reads a whole number of the query between least and most; absent, it is what is given.
+func queryInt(r *http.Request, name string, absent, least, most int64) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return absent, nil
+	}
+	v, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || v < least || v > most {
+		return 0, badRequest("query_invalid", fmt.Sprintf("参数 %s 应为 %d 至 %d 的整数", name, least, most), fmt.Sprintf("query parameter %s must be a whole number from %d to %d", name, least, most))
+	}
+	return v, nil
+}
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, err := w.Write([]byte("ok\n"))
+	return err
+}
+
+func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	if err := s.Pool.Ping(r.Context()); err != nil {
+		return &unavailableError{"database_unreachable", "数据库不可达", "the database cannot be reached"}
+	}
+	return writeJSON(w, map[string]any{"ready": true, "seq": s.Live.Hub.Head()})
+}
+
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+	return nil
+}

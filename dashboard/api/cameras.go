@@ -1,0 +1,134 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"gridwall/dashboard/access"
+	"gridwall/dashboard/cameras"
+	"gridwall/dashboard/wall"
+	"gridwall/streams/mse"
+)
+
+// secret says whether one may know of 保密 cameras: people may, walls never.
+func secret(who access.Identity) bool { return who.Role != access.Wall }
+
+func (s *Server) listCameras(w http.ResponseWriter, _ *http.Request, who access.Identity) error {
+	seq := s.Live.Hub.Head() // before the list: an event in between is told again, never missed
+	return writeJSON(w, map[string]any{"seq": seq, "cameras": s.Cameras.List(secret(who))})
+}
+
+func (s *Server) getCamera(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, c)
+}
+
+// reachM is how far a camera can be from a place that it is to show.
+const reachM = 800
+
+func (s *Server) nearCameras(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	p, err := s.point(r)
+	if err != nil {
+		return err
+	}
+	limit, err := queryInt(r, "limit", 4, 1, 50)
+	if err != nil {
+		return err
+	}
+	near := s.Cameras.Near(p, reachM, int(limit), secret(who))
+	if near == nil {
+		near = []cameras.Near{}
+	}
+	return writeJSON(w, map[string]any{"cameras": near})
+}
+
+func (s *Server) saveCamera(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	var in cameras.Draft
+	if err := decode(w, r, 64<<10, &in); err != nil {
+		return err
+	}
+	if err := s.Cameras.Save(r.Context(), in, s.Places); err != nil {
+		return err
+	}
+	c, err := s.Cameras.Get(in.ID, secret(who))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", "/api/v1/cameras/"+in.ID)
+	return writeJSONCode(w, http.StatusCreated, c)
+}
+
+// maxOffer bounds an SDP offer.
+const maxOffer = 64 << 10
+
+func (s *Server) whepPlay(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "application/sdp" {
+		return badRequest("offer_invalid", "Content-Type 应为 application/sdp", "Content-Type must be application/sdp")
+	}
+	offer, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOffer))
+	if err != nil {
+		return err
+	}
+	answer, err := s.WHEP.Play(r.Context(), c.ID, string(offer))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/sdp")
+	w.Header().Set("Location", "/streams/"+c.ID+"/whep/"+answer.Session)
+	w.WriteHeader(http.StatusCreated)
+	_, err = io.WriteString(w, answer.SDP)
+	return err
+}
+
+func (s *Server) whepEnd(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	if err := s.WHEP.End(c.ID, r.PathValue("session")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) msePlay(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	return mse.Serve(s.ctx, w, r, s.Hub, c.ID)
+}
+
+func (s *Server) getWall(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	shown, err := s.Walls.Get(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, shown)
+}
+
+func (s *Server) saveWall(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	var in wall.Wall
+	if err := decode(w, r, 256<<10, &in); err != nil {
+		return err
+	}
+	in.ID = r.PathValue("id")
+	saved, err := s.Walls.Save(r.Context(), in, s.Clock.Now())
+	if errors.Is(err, wall.ErrConflict) {
+		return &conflictError{err, saved}
+	}
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, saved)
+}

@@ -1,0 +1,222 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/paulmach/orb"
+
+	"gridwall/dashboard/access"
+	"gridwall/dashboard/cases"
+	"gridwall/geo/grid"
+	"gridwall/geo/tile"
+)
+
+// gridOut is a grid without its geometry.
+type gridOut struct {
+	Code       string         `json:"code"`
+	Parent     *string        `json:"parent"`
+	Level      grid.Level     `json:"level"`
+	Kind       grid.Kind      `json:"kind"`
+	Name       string         `json:"name"`
+	Households *int           `json:"households"`
+	Label      cases.Location `json:"label"`
+	BBox       [4]float64     `json:"bbox"`
+}
+
+func gridOf(c *grid.Cell) gridOut {
+	g := gridOut{Code: c.Code, Level: c.Level, Kind: c.Kind, Name: c.Name, Label: location(c.Label), BBox: box(c.Bound)}
+	if c.Parent != "" {
+		g.Parent = &c.Parent
+	}
+	if c.Households >= 0 {
+		g.Households = &c.Households
+	}
+	return g
+}
+
+func location(p orb.Point) cases.Location { return cases.Location{Lon: p[0], Lat: p[1]} }
+
+func box(b orb.Bound) [4]float64 { return [4]float64{b.Min[0], b.Min[1], b.Max[0], b.Max[1]} }
+
+// layers of tiles, from the ground up.
+var layers = []string{"backdrop", "grids", "buildings", "cameras"}
+
+func (s *Server) mapInfo(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
+	answer := map[string]any{"layers": layers, "bounds": nil, "center": nil}
+	if b, ok := s.Places.Bounds(); ok {
+		answer["bounds"], answer["center"] = box(b), b.Center()
+	}
+	return writeJSON(w, answer)
+}
+
+func (s *Server) grids(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
+	cells := s.Places.Grids().Cells()
+	out := make([]gridOut, len(cells))
+	for i, c := range cells {
+		out[i] = gridOf(c)
+	}
+	return writeJSON(w, map[string]any{"grids": out})
+}
+
+func (s *Server) gridCard(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	tree := s.Places.Grids()
+	cell := tree.Cell(r.PathValue("code"))
+	if cell == nil {
+		return errNoRoute
+	}
+	officers, err := s.Roster.Officers(r.Context(), cell.Code)
+	if err != nil {
+		return err
+	}
+	if who.Role == access.Wall { // no person on a wall
+		officers = officers[:0]
+	}
+	open, err := s.Cases.OpenIn(r.Context(), cell.Code)
+	if err != nil {
+		return err
+	}
+	codes := []string{cell.Code}
+	for i := 0; i < len(codes); i++ {
+		for _, child := range tree.Children(codes[i]) {
+			codes = append(codes, child.Code)
+		}
+	}
+	total, online := s.Cameras.Count(codes)
+	return writeJSON(w, struct {
+		gridOut
+		Officers  any            `json:"officers"`
+		Buildings int            `json:"buildings"`
+		Cameras   map[string]int `json:"cameras"`
+		Open      map[string]int `json:"open"`
+	}{gridOf(cell), officers, s.Places.Buildings(cell.Code), map[string]int{"total": total, "online": online}, open})
+}
+
+func (s *Server) point(r *http.Request) (orb.Point, error) {
+	lon, err := queryFloat(r, "lon")
+	if err != nil {
+		return orb.Point{}, err
+	}
+	lat, err := queryFloat(r, "lat")
+	if err == nil && (lon < -180 || lon > 180 || lat < -90 || lat > 90) {
+		err = badRequest("query_invalid", "lon、lat 应为经度、纬度（度）", "lon and lat are degrees, longitude first")
+	}
+	return orb.Point{lon, lat}, err
+}
+
+func (s *Server) locate(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	p, err := s.point(r)
+	if err != nil {
+		return err
+	}
+	path, err := s.Places.Locate(p)
+	if err != nil {
+		return err
+	}
+	out := make([]gridOut, len(path))
+	for i, c := range path {
+		out[i] = gridOf(c)
+	}
+	return writeJSON(w, map[string]any{"path": out})
+}
+
+// found is one thing that a search found.
+type found struct {
+	Type     string         `json:"type"` // grid, building, camera or case
+	ID       string         `json:"id"`
+	Name     string         `json:"name"`
+	Detail   string         `json:"detail"`
+	Location cases.Location `json:"location"`
+}
+
+const maxFound = 30
+
+func (s *Server) search(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	q := strings.TrimSpace(r.URL.Query().Get("q"))
+	results := []found{}
+	if q == "" {
+		return writeJSON(w, map[string]any{"results": results})
+	}
+	if who.May(access.CaseRead) {
+		list, _, _, err := s.Cases.List(r.Context(), cases.Filter{Query: q, Limit: 8})
+		if err != nil {
+			return err
+		}
+		for _, c := range list {
+			results = append(results, found{"case", fmt.Sprint(c.ID), c.Title, c.Number, c.Location})
+		}
+	}
+	for _, c := range s.Cameras.List(who.Role != access.Wall) {
+		if len(results) < 16 && (strings.Contains(strings.ToLower(c.Name), strings.ToLower(q)) || strings.EqualFold(c.ID, q)) {
+			results = append(results, found{"camera", c.ID, c.Name, c.State.Text().Zh, cases.Location(c.Location)})
+		}
+	}
+	for _, f := range s.Places.Search(q, maxFound-len(results)) {
+		results = append(results, found{f.Type, f.ID, f.Name, f.Detail, location(f.Location)})
+	}
+	return writeJSON(w, map[string]any{"results": results})
+}
+
+func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	layer, ok := strings.CutSuffix(r.PathValue("file"), ".json")
+	if !ok {
+		return errNoRoute
+	}
+	scheme := "http"
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	doc, err := s.Places.Tiles().TileJSON(layer, fmt.Sprintf("%s://%s/tiles/%s/{z}/{x}/{y}.mvt", scheme, r.Host, layer))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, doc)
+}
+
+func (s *Server) tile(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	y, ok := strings.CutSuffix(r.PathValue("file"), ".mvt")
+	if !ok {
+		return errNoRoute
+	}
+	at, err := tile.ParseAddress(r.PathValue("z"), r.PathValue("x"), y)
+	if err != nil {
+		return err
+	}
+	t, err := s.Places.Tiles().Tile(r.PathValue("layer"), at)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "private, no-cache") // kept by the browser, asked for by ETag each time
+	h.Set("ETag", t.ETag)
+	h.Set("Vary", "Accept-Encoding")
+	if r.Header.Get("If-None-Match") == t.ETag {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Type", "application/vnd.mapbox-vector-tile")
+	body := t.Gzip
+	if accepts(r, "gzip") {
+		h.Set("Content-Encoding", "gzip")
+	} else {
+		body = t.Plain()
+	}
+	_, err = w.Write(body)
+	if errors.Is(err, http.ErrBodyNotAllowed) { // HEAD
+		return nil
+	}
+	return err
+}
+
+// accepts says whether the client takes an encoding.
+func accepts(r *http.Request, encoding string) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if name == encoding && strings.TrimSpace(weight) != "q=0" {
+			return true
+		}
+	}
+	return false
+}

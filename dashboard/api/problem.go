@@ -1,0 +1,170 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"gridwall/dashboard/access"
+	"gridwall/dashboard/cameras"
+	"gridwall/dashboard/cases"
+	"gridwall/dashboard/wall"
+	"gridwall/geo/grid"
+	"gridwall/geo/tile"
+	"gridwall/streams"
+	"gridwall/streams/whep"
+)
+
+// problem is RFC 9457's body with a stable code.
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	// Standing is what stands in the way of a change, for conflicts.
+	Standing any `json:"standing,omitempty"`
+}
+
+var errNoRoute = errors.New("api: no such address")
+
+type requestError struct{ code, zh, en string }
+
+func (e *requestError) Error() string { return e.en }
+
+func badRequest(code, zh, en string) error { return &requestError{code, zh, en} }
+
+type unavailableError struct{ code, zh, en string }
+
+func (e *unavailableError) Error() string { return e.en }
+
+type forbiddenError struct {
+	role  access.Role
+	right access.Right
+}
+
+func (e *forbiddenError) Error() string {
+	return fmt.Sprintf("role %s lacks the right %s", e.role, e.right)
+}
+
+type conflictError struct {
+	error
+	standing any
+}
+
+// said is one sentence in both languages.
+type said struct{ zh, en string }
+
+// problem answers err. Everything that it does not know is a 500 whose cause stays in the log.
+func (s *Server) problem(w *recorder, r *http.Request, err error) {
+	if w.wrote {
+		return
+	}
+	status, code, words, standing := s.explain(err)
+	if status == http.StatusInternalServerError {
+		if r.Context().Err() != nil {
+			return // the client went away
+		}
+		s.Log.Error("request failed", "route", r.Pattern, "error", err)
+	}
+	if status == http.StatusUnauthorized && wantsPage(r) {
+		http.Redirect(w, r, "/login?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
+	detail := words.zh
+	if english(r) {
+		detail = words.en
+	}
+	text, err := json.Marshal(problem{"about:blank", http.StatusText(status), status, code, detail, standing})
+	if err != nil {
+		s.Log.Error("problem not encoded", "error", err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	w.WriteHeader(status)
+	w.Write(text)
+}
+
+// explain is the only place that knows which error is which status.
+func (s *Server) explain(err error) (status int, code string, words said, standing any) {
+	var request *requestError
+	var unavailable *unavailableError
+	var forbidden *forbiddenError
+	var invalid *cases.InvalidError
+	var refused *cases.RefusedError
+	var camera *cameras.InvalidError
+	var dark *streams.UnavailableError
+	var conflict *conflictError
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, access.ErrNobody):
+		return http.StatusUnauthorized, "not_signed_in", said{"请先登录", "sign in first"}, nil
+	case errors.Is(err, access.ErrWrongCredentials):
+		return http.StatusUnauthorized, "wrong_credentials", said{"用户名或密码不正确", "wrong username or password"}, nil
+	case errors.As(err, &forbidden):
+		return http.StatusForbidden, "not_permitted", said{fmt.Sprintf("当前角色没有权限 %s", forbidden.right), fmt.Sprintf("your role lacks the right %s", forbidden.right)}, nil
+	case errors.As(err, &request):
+		return http.StatusBadRequest, request.code, said{request.zh, request.en}, nil
+	case errors.As(err, &tooLarge):
+		return http.StatusRequestEntityTooLarge, "body_too_large", said{fmt.Sprintf("请求不超过 %d 字节", tooLarge.Limit), fmt.Sprintf("a request here has at most %d bytes", tooLarge.Limit)}, nil
+	case errors.As(err, &invalid):
+		return http.StatusUnprocessableEntity, invalid.Code, said{invalid.Reason.ZH, invalid.Reason.EN}, nil
+	case errors.As(err, &refused) && refused.Role:
+		return http.StatusForbidden, "not_permitted", said{refused.Reason.ZH, refused.Reason.EN}, nil
+	case errors.As(err, &refused):
+		return http.StatusConflict, "move_refused", said{refused.Reason.ZH, refused.Reason.EN}, nil
+	case errors.Is(err, cases.ErrKeyReused):
+		return http.StatusConflict, "key_reused", said{"该 Idempotency-Key 已用于另一份上报", "this Idempotency-Key was used for another report"}, nil
+	case errors.As(err, &camera):
+		return http.StatusUnprocessableEntity, "camera_invalid", said{camera.Reason.ZH, camera.Reason.EN}, nil
+	case errors.Is(err, wall.ErrInvalid):
+		return http.StatusUnprocessableEntity, "wall_invalid", said{"标题须有中英文，最多 96 路摄像机，轮巡时长 5 至 86400 秒", "title in zh and en, at most 96 cameras, dwell_s from 5 to 86400"}, nil
+	case errors.As(err, &conflict):
+		return http.StatusConflict, "revision_conflict", said{"已被他人修改，请在新版本上重试", "somebody else changed it: start from the revision that stands"}, conflict.standing
+	case errors.Is(err, grid.ErrOutside):
+		return http.StatusNotFound, "outside_grids", said{"位置不在任何网格内", "the point lies outside every grid"}, nil
+	case errors.Is(err, cases.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile),
+		errors.Is(err, streams.ErrUnknownCamera), errors.Is(err, whep.ErrNoSession), errors.Is(err, errNoRoute):
+		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
+	case errors.As(err, &dark):
+		return http.StatusServiceUnavailable, "camera_" + string(dark.Status.State), said{cmp.Or(dark.Status.Reason.Zh, dark.Status.State.Text().Zh), cmp.Or(dark.Status.Reason.En, dark.Status.State.Text().En)}, nil
+	case errors.Is(err, whep.ErrBadOffer):
+		return http.StatusBadRequest, "offer_invalid", said{"SDP 无法使用：" + err.Error(), err.Error()}, nil
+	case errors.Is(err, whep.ErrNoCodec):
+		return http.StatusUnsupportedMediaType, "no_common_codec", said{"浏览器与摄像机没有共同的视频编码：" + err.Error(), err.Error()}, nil
+	case errors.Is(err, whep.ErrBusy):
+		return http.StatusServiceUnavailable, "too_many_viewers", said{"播放会话已满，请稍后再试", "no more sessions can be opened now"}, nil
+	case errors.As(err, &unavailable):
+		return http.StatusServiceUnavailable, unavailable.code, said{unavailable.zh, unavailable.en}, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusServiceUnavailable, "too_slow", said{"处理超时，请重试", "this took too long: try again"}, nil
+	}
+	return http.StatusInternalServerError, "internal", said{"服务器内部错误，已记入日志", "internal error; the log has the cause"}, nil
+}
+
+// wantsPage says whether a person's browser asks for a page.
+func wantsPage(r *http.Request) bool {
+	return r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, "/api/")
+}
+
+// english says whether the client prefers English; Chinese is the default.
+func english(r *http.Request) bool {
+	for tag := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		tag = strings.ToLower(strings.TrimSpace(tag))
+		switch {
+		case strings.HasPrefix(tag, "zh"):
+			return false
+		case strings.HasPrefix(tag, "en"):
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,134 @@
+package cameras
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"gridwall/dashboard/live"
+	"gridwall/streams"
+)
+
+// gather is how long changes of state wait for others, so that a switch that fails is one event and not twenty-three.
+const gather = 500 * time.Millisecond
+
+// change of one camera's state, as camera.state tells it.
+type change struct {
+	ID     string        `json:"id"`
+	State  streams.State `json:"state"`
+	Reason *Text         `json:"reason"`
+	Since  time.Time     `json:"since"`
+}
+
+type changes struct {
+	Cameras []change `json:"cameras"`
+}
+
+// OnStatus takes what the hub found; the last word of each camera counts.
+func (r *Room) OnStatus(id string, s streams.Status) {
+	r.pendingMu.Lock()
+	r.pending[id] = s
+	r.pendingMu.Unlock()
+}
+
+// Run writes changes of state until ctx ends.
+func (r *Room) Run(ctx context.Context) error {
+	tick := time.NewTicker(gather)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		r.pendingMu.Lock()
+		found := r.pending
+		if len(found) > 0 {
+			r.pending = map[string]streams.Status{}
+		}
+		r.pendingMu.Unlock()
+		if len(found) == 0 {
+			continue
+		}
+		if err := r.write(ctx, found); err != nil && ctx.Err() == nil {
+			r.log.Warn("camera states not written, trying again", "error", err)
+			r.pendingMu.Lock()
+			maps.Copy(found, r.pending) // newer ones win
+			r.pending = found
+			r.pendingMu.Unlock()
+		}
+	}
+}
+
+const setState = `
+UPDATE camera SET state = $2, reason_zh = $3, reason_en = $4, since = $5
+WHERE id = $1`
+
+func (r *Room) write(ctx context.Context, found map[string]streams.Status) error {
+	var batch pgx.Batch
+	var told changes
+	for id, s := range found {
+		c := change{ID: id, State: s.State, Since: s.Since.UTC()}
+		if s.Since.IsZero() {
+			c.Since = time.Now().UTC()
+		}
+		var zh, en *string
+		if s.Reason.Zh != "" {
+			c.Reason = &Text{s.Reason.Zh, s.Reason.En}
+			zh, en = &c.Reason.ZH, &c.Reason.EN
+		}
+		told.Cameras = append(told.Cameras, c)
+		batch.Queue(setState, id, c.State, zh, en, c.Since)
+	}
+	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+			return err
+		}
+		_, err := live.Append(ctx, tx, "camera.state", time.Now(), told)
+		return err
+	})
+}
+
+// Heard follows the log: what any node found or changed is what this node shows.
+func (r *Room) Heard(ctx context.Context, e live.Event) error {
+	switch e.Type {
+	case "camera.changed":
+		return r.Load(ctx)
+	case "camera.state":
+		var told changes
+		if err := json.Unmarshal(e.Data, &told); err != nil {
+			return fmt.Errorf("event %d: %w", e.Seq, err)
+		}
+		return r.show(told.Cameras)
+	}
+	return nil
+}
+
+// show puts new states into the list and onto the map.
+func (r *Room) show(found []change) error {
+	r.mu.Lock()
+	list := append([]*Camera(nil), r.cameras...)
+	for _, f := range found {
+		i, ok := r.byID[f.ID]
+		if !ok {
+			continue
+		}
+		c := *list[i]
+		c.State, c.Reason, c.Since = f.State, f.Reason, f.Since
+		list[i] = &c
+	}
+	r.cameras = list
+	r.mu.Unlock()
+	for _, f := range found {
+		if c, err := r.Get(f.ID, false); err == nil {
+			if err := r.tiles.Put("cameras", "cameras", c.feature()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

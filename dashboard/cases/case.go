@@ -1,0 +1,152 @@
+// Package cases is the closed loop: a report becomes a case file, declared moves drive it from state to state under
+// running clocks until it is closed and rated, and every change is an event of the log.
+//
+// The life of a case: Report finds its grid, gives it a number, its first state and clocks, and appends case.reported in
+// one transaction; Move asks the flow, changes state and clocks and appends case.moved in one transaction; List, Get and
+// Timeline read. What the log says and what the tables say is written together or not at all.
+package cases
+
+import (
+	"errors"
+	"time"
+
+	"gridwall/dashboard/access"
+)
+
+// Priority is how pressing a case is.
+type Priority string
+
+const (
+	Critical Priority = "critical" // 特急
+	Urgent   Priority = "urgent"   // 紧急
+	Normal   Priority = "normal"   // 一般
+	Advice   Priority = "advice"   // 咨询
+)
+
+// Priorities, the most pressing first.
+var Priorities = []Priority{Critical, Urgent, Normal, Advice}
+
+// ErrNotFound says that there is no such case, or photo.
+var ErrNotFound = errors.New("cases: not found")
+
+// InvalidError says what is wrong with a request; Code is stable.
+type InvalidError struct {
+	Code   string
+	Reason Text
+}
+
+func (e *InvalidError) Error() string { return e.Reason.EN }
+
+func invalid(code, zh, en string) error { return &InvalidError{code, Text{zh, en}} }
+
+// Location is a point in degrees, WGS-84.
+type Location struct {
+	Lon float64 `json:"lon"`
+	Lat float64 `json:"lat"`
+}
+
+// Photo is a picture of a case.
+type Photo struct {
+	ID   string    `json:"id"`
+	Kind string    `json:"kind"` // near, far, before or after
+	URL  string    `json:"url"`
+	At   time.Time `json:"at"`
+}
+
+// Case is a case file 案卷 as everyone may see it: it names no person.
+type Case struct {
+	ID             int64      `json:"id"`
+	Number         string     `json:"number"` // 19 digits
+	Flow           string     `json:"flow"`
+	FlowEdition    int        `json:"flow_edition"`
+	State          string     `json:"state"`
+	Priority       Priority   `json:"priority"`
+	Class          *string    `json:"class"`
+	ClassName      *Text      `json:"class_name"`
+	Condition      *string    `json:"condition"`
+	Title          string     `json:"title"`
+	Description    string     `json:"description"`
+	Address        string     `json:"address"`
+	Location       Location   `json:"location"`
+	Grid           *string    `json:"grid"`
+	GridName       *string    `json:"grid_name"`
+	Department     *string    `json:"department"`
+	DepartmentName *string    `json:"department_name"`
+	Camera         *string    `json:"camera"`
+	ReportedAt     time.Time  `json:"reported_at"`
+	UpdatedAt      time.Time  `json:"updated_at"`
+	ClosedAt       *time.Time `json:"closed_at"`
+	Rating         *int       `json:"rating"`
+	Returns        int        `json:"returns"`
+	Photos         []Photo    `json:"photos"`
+	Clocks         []Clock    `json:"clocks"` // the running ones
+	Light          Light      `json:"light"`  // as of the answer; frozen once nothing runs
+	Version        int        `json:"version"`
+
+	open         bool
+	classEdition *string
+	frozen       *Light
+}
+
+// Reporter is the person who told the centre. Never in an event, never on a wall.
+type Reporter struct {
+	Name  string `json:"name,omitempty"`
+	Phone string `json:"phone,omitempty"`
+}
+
+// NewPhoto is a picture that comes with a report or a move: uploaded before (ID), or inline (JPEG or PNG bytes).
+type NewPhoto struct {
+	Kind string
+	ID   string
+	Data []byte
+}
+
+// Report is what a case begins with.
+type Report struct {
+	Flow        string
+	Class       string
+	Condition   string
+	Priority    Priority // empty: that of the class
+	Title       string
+	Description string
+	Address     string
+	Location    *Location
+	Camera      string
+	Photos      []NewPhoto
+	Reporter    *Reporter
+	// Key makes a repeated report the same report; empty: none. Sum is the checksum of the request that the key stands for.
+	Key string
+	Sum [32]byte
+}
+
+// Act is one move with what it brings.
+type Act struct {
+	Move       string
+	Note       string
+	Department string
+	Rating     *int
+	Photos     []NewPhoto
+}
+
+// By is who made a move.
+type By struct {
+	Name string      `json:"name"`
+	Role access.Role `json:"role"`
+}
+
+// Entry is one line of a case's timeline.
+type Entry struct {
+	N              int        `json:"n"`
+	At             time.Time  `json:"at"`
+	Move           string     `json:"move"`
+	From           *string    `json:"from"`
+	To             string     `json:"to"`
+	By             By         `json:"by"`
+	Note           *string    `json:"note"`
+	Department     *string    `json:"department"`
+	DepartmentName *string    `json:"department_name"`
+	Rating         *int       `json:"rating"`
+	Photos         []Photo    `json:"photos"`
+	ElapsedS       int64      `json:"elapsed_s"` // since the entry before
+	Clocks         []Finished `json:"clocks"`    // those that this move stopped
+}

@@ -1,0 +1,390 @@
+package cases
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"gridwall/dashboard/access"
+)
+
+//go:embed flows/*.yaml
+var flowFiles embed.FS
+
+//go:embed calendar.yaml
+var calendarFile []byte
+
+// Text is said in both languages.
+type Text struct {
+	ZH string `json:"zh" yaml:"zh"`
+	EN string `json:"en" yaml:"en"`
+}
+
+// Needs is what a move must bring.
+type Needs struct {
+	Note       bool    `json:"note"`
+	Department bool    `json:"department"`
+	Photo      *string `json:"photo"` // the kind, or null
+	Rating     bool    `json:"rating"`
+}
+
+// State is where a case can be.
+type State struct {
+	State string `json:"state"`
+	Name  Text   `json:"name"`
+	Step  int    `json:"step"`  // 1 to 6 of the loop
+	Final bool   `json:"final"` // nothing runs any more
+	Fresh bool   `json:"fresh"` // nobody has looked at it yet
+}
+
+// Move is a way from one state to another.
+type Move struct {
+	Move  string        `json:"move"`
+	Name  Text          `json:"name"`
+	From  []string      `json:"from"`
+	To    string        `json:"to"`
+	Who   []access.Role `json:"who"`
+	Needs Needs         `json:"needs"`
+}
+
+// Rating is one mark that can be given.
+type Rating struct {
+	Value int  `json:"value"`
+	Name  Text `json:"name"`
+}
+
+// Flow is a declared flow: every permitted move comes from it and from nowhere else.
+type Flow struct {
+	Flow    string   `json:"flow"`
+	Edition int      `json:"edition"`
+	Name    Text     `json:"name"`
+	Steps   []Text   `json:"steps"`
+	States  []State  `json:"states"`
+	Start   Move     `json:"start"`
+	Moves   []Move   `json:"moves"`
+	Ratings []Rating `json:"ratings"`
+
+	state  map[string]State
+	apart  []apart
+	clocks []flowClock
+}
+
+type apart struct{ one, other []string }
+
+type flowClock struct {
+	stage  string
+	in     []string
+	limits map[Priority]Limit
+}
+
+// FlowError says what is wrong with a flow file, and where.
+type FlowError struct {
+	File string
+	Line int
+	What string
+}
+
+func (e *FlowError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.What) }
+
+// shippedFlows reads the flows of the product.
+func shippedFlows() (map[string]*Flow, error) {
+	names, err := fs.Glob(flowFiles, "flows/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	flows := map[string]*Flow{}
+	for _, name := range names {
+		text, err := flowFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		f, err := ParseFlow(name, text)
+		if err != nil {
+			return nil, err
+		}
+		flows[f.Flow] = f
+	}
+	return flows, nil
+}
+
+// where remembers the line of a YAML mapping and refuses keys that it does not know.
+type where struct{ line int }
+
+func (a *where) decode(n *yaml.Node, into any, keys string) error {
+	a.line = n.Line
+	if n.Kind != yaml.MappingNode {
+		return &FlowError{Line: n.Line, What: "a mapping {key: value} is expected here"}
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		if key := n.Content[i].Value; !slices.Contains(strings.Fields(keys), key) {
+			return &FlowError{Line: n.Content[i].Line, What: fmt.Sprintf("unknown key %q: the keys here are %s", key, keys)}
+		}
+	}
+	return n.Decode(into)
+}
+
+type stateFile struct {
+	where
+	ZH, EN       string
+	Step         int
+	Final, Fresh bool
+}
+
+func (s *stateFile) UnmarshalYAML(n *yaml.Node) error {
+	type plain stateFile
+	return s.decode(n, (*plain)(s), "step zh en final fresh")
+}
+
+type moveFile struct {
+	where
+	Move, ZH, EN, To string
+	From, Needs      []string
+	Who              []access.Role
+}
+
+func (m *moveFile) UnmarshalYAML(n *yaml.Node) error {
+	type plain moveFile
+	return m.decode(n, (*plain)(m), "move zh en from to who needs")
+}
+
+type apartFile struct {
+	where
+	One, Other []string
+}
+
+func (f *apartFile) UnmarshalYAML(n *yaml.Node) error {
+	type plain apartFile
+	return f.decode(n, (*plain)(f), "one other")
+}
+
+type clockFile struct {
+	where
+	In     []string
+	Limits map[Priority]string
+}
+
+func (c *clockFile) UnmarshalYAML(n *yaml.Node) error {
+	type plain clockFile
+	return c.decode(n, (*plain)(c), "in limits")
+}
+
+type ratingFile struct {
+	Value  int
+	ZH, EN string
+}
+
+type flowFile struct {
+	where
+	Flow    string
+	Edition int
+	Name    Text
+	Steps   []Text
+	Ratings []ratingFile
+	States  yaml.Node // a mapping, kept in its order
+	Start   moveFile
+	Moves   []moveFile
+	Apart   []apartFile
+	Clocks  yaml.Node
+}
+
+func (f *flowFile) UnmarshalYAML(n *yaml.Node) error {
+	type plain flowFile
+	return f.decode(n, (*plain)(f), "flow edition name steps ratings states start moves apart clocks")
+}
+
+// ParseFlow reads and checks a flow file. Every error is a *FlowError with the file and the line.
+func ParseFlow(name string, text []byte) (*Flow, error) {
+	var file flowFile
+	err := yaml.Unmarshal(text, &file)
+	if err == nil {
+		var f *Flow
+		if f, err = file.flow(); err == nil {
+			return f, nil
+		}
+	}
+	var fault *FlowError
+	if !errors.As(err, &fault) {
+		fault = &FlowError{What: err.Error()}
+		fmt.Sscanf(fault.What, "yaml: line %d:", &fault.Line)
+		fmt.Sscanf(fault.What, "yaml: unmarshal errors:\n  line %d:", &fault.Line)
+	}
+	fault.File = name
+	return nil, fault
+}
+
+// flow checks the file and makes the flow.
+func (file *flowFile) flow() (*Flow, error) {
+	f := &Flow{Flow: file.Flow, Edition: file.Edition, Name: file.Name, Steps: file.Steps, state: map[string]State{}}
+	if f.Flow == "" || f.Edition < 1 || f.Name.ZH == "" || f.Name.EN == "" {
+		return nil, &FlowError{Line: file.line, What: "flow, edition (from 1) and name {zh, en} must be given"}
+	}
+	for _, r := range file.Ratings {
+		f.Ratings = append(f.Ratings, Rating{r.Value, Text{r.ZH, r.EN}})
+	}
+	if err := f.readStates(&file.States); err != nil {
+		return nil, err
+	}
+	start, err := f.move(file.Start)
+	if err != nil {
+		return nil, err
+	}
+	f.Start = start
+	for _, m := range file.Moves {
+		move, err := f.move(m)
+		if err != nil {
+			return nil, err
+		}
+		if len(m.From) == 0 {
+			return nil, &FlowError{Line: m.line, What: fmt.Sprintf("move %s leaves no state: give from", m.Move)}
+		}
+		if _, twice := f.find(m.Move); twice {
+			return nil, &FlowError{Line: m.line, What: fmt.Sprintf("move %s is declared twice", m.Move)}
+		}
+		f.Moves = append(f.Moves, move)
+	}
+	for _, a := range file.Apart {
+		for _, name := range slices.Concat(a.One, a.Other) {
+			if _, ok := f.find(name); !ok {
+				return nil, &FlowError{Line: a.line, What: fmt.Sprintf("apart names move %s, which is not declared", name)}
+			}
+		}
+		f.apart = append(f.apart, apart{a.One, a.Other})
+	}
+	if err := f.readClocks(&file.Clocks); err != nil {
+		return nil, err
+	}
+	return f, f.reachable(file.line)
+}
+
+func (f *Flow) readStates(n *yaml.Node) error {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		var s stateFile
+		if err := n.Content[i+1].Decode(&s); err != nil {
+			return err
+		}
+		name := n.Content[i].Value
+		switch {
+		case s.ZH == "" || s.EN == "":
+			return &FlowError{Line: s.line, What: fmt.Sprintf("state %s needs its words in zh and en", name)}
+		case s.Step < 1 || s.Step > len(f.Steps):
+			return &FlowError{Line: s.line, What: fmt.Sprintf("state %s: step %d is not one of the %d steps", name, s.Step, len(f.Steps))}
+		}
+		state := State{name, Text{s.ZH, s.EN}, s.Step, s.Final, s.Fresh}
+		if _, twice := f.state[name]; twice {
+			return &FlowError{Line: s.line, What: fmt.Sprintf("state %s is declared twice", name)}
+		}
+		f.state[name] = state
+		f.States = append(f.States, state)
+	}
+	return nil
+}
+
+func (f *Flow) move(m moveFile) (Move, error) {
+	fault := func(format string, args ...any) (Move, error) {
+		return Move{}, &FlowError{Line: m.line, What: fmt.Sprintf("move %s: ", m.Move) + fmt.Sprintf(format, args...)}
+	}
+	if m.Move == "" || m.ZH == "" || m.EN == "" {
+		return fault("move, zh and en must be given")
+	}
+	for _, s := range append([]string{m.To}, m.From...) {
+		if _, ok := f.state[s]; !ok {
+			return fault("state %q is not declared: the states are %s", s, strings.Join(slices.Sorted(maps.Keys(f.state)), ", "))
+		}
+	}
+	if len(m.Who) == 0 {
+		return fault("nobody may make it: give who")
+	}
+	for _, role := range m.Who {
+		if !slices.Contains(access.Roles, role) {
+			return fault("role %q is none of %v", role, access.Roles)
+		}
+	}
+	move := Move{Move: m.Move, Name: Text{m.ZH, m.EN}, From: m.From, To: m.To, Who: m.Who}
+	for _, need := range m.Needs {
+		switch need {
+		case "note":
+			move.Needs.Note = true
+		case "department":
+			move.Needs.Department = true
+		case "rating":
+			move.Needs.Rating = true
+		case "photo near", "photo far", "photo before", "photo after":
+			kind := strings.TrimPrefix(need, "photo ")
+			move.Needs.Photo = &kind
+		default:
+			return fault("it cannot need %q: note, department, rating, photo near, photo far, photo before or photo after", need)
+		}
+	}
+	return move, nil
+}
+
+// stages are the clocks that a flow can run, in the order in which they are told.
+var stages = []string{"verify", "dispatch", "sign", "handle", "check", "total"}
+
+func (f *Flow) readClocks(n *yaml.Node) error {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		stage := n.Content[i].Value
+		if !slices.Contains(stages, stage) {
+			return &FlowError{Line: n.Content[i].Line, What: fmt.Sprintf("clock %q is none of %v", stage, stages)}
+		}
+		var c clockFile
+		if err := n.Content[i+1].Decode(&c); err != nil {
+			return err
+		}
+		clock := flowClock{stage: stage, in: c.In, limits: map[Priority]Limit{}}
+		for _, s := range c.In {
+			if state, ok := f.state[s]; !ok || state.Final {
+				return &FlowError{Line: c.line, What: fmt.Sprintf("clock %s runs in %q, which is not a declared state that can be left", stage, s)}
+			}
+		}
+		for _, p := range Priorities {
+			limit, err := ParseLimit(c.Limits[p])
+			if err != nil {
+				return &FlowError{Line: c.line, What: fmt.Sprintf("clock %s, limit of %s: %v", stage, p, err)}
+			}
+			clock.limits[p] = limit
+		}
+		f.clocks = append(f.clocks, clock)
+	}
+	return nil
+}
+
+// reachable checks that every state can be come to, and that every state that is not final can be left.
+func (f *Flow) reachable(line int) error {
+	seen := map[string]bool{f.Start.To: true}
+	for grew := true; grew; {
+		grew = false
+		for _, m := range f.Moves {
+			for _, from := range m.From {
+				if seen[from] && !seen[m.To] {
+					seen[m.To], grew = true, true
+				}
+			}
+		}
+	}
+	for _, s := range f.States {
+		if !seen[s.State] {
+			return &FlowError{Line: line, What: fmt.Sprintf("no move leads to state %s", s.State)}
+		}
+		leaves := slices.ContainsFunc(f.Moves, func(m Move) bool { return slices.Contains(m.From, s.State) })
+		if !s.Final && !leaves {
+			return &FlowError{Line: line, What: fmt.Sprintf("state %s cannot be left: give it a move, or say final: true", s.State)}
+		}
+	}
+	return nil
+}
+
+// find is the declared move of that name.
+func (f *Flow) find(name string) (Move, bool) {
+	i := slices.IndexFunc(f.Moves, func(m Move) bool { return m.Move == name })
+	if i < 0 {
+		return Move{}, false
+	}
+	return f.Moves[i], true
+}

@@ -1,0 +1,322 @@
+package cases
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"gridwall/dashboard/access"
+	"gridwall/dashboard/live"
+)
+
+// columns of a case, in the order that scan takes them.
+const columns = `
+    c.id, c.number, c.flow, c.flow_edition, c.state, c.priority, c.class, c.class_edition, c.condition, c.title, c.description,
+    c.address, ST_X(c.geom), ST_Y(c.geom), c.grid, c.department, d.name, c.camera, c.reported_at, c.updated_at, c.closed_at,
+    c.rating, c.returns, c.light, c.open, c.version`
+
+const from = `
+FROM case_file AS c LEFT JOIN department AS d ON d.code = c.department`
+
+func scan(row pgx.CollectableRow) (*Case, error) {
+	c := &Case{Photos: []Photo{}, Clocks: []Clock{}}
+	err := row.Scan(&c.ID, &c.Number, &c.Flow, &c.FlowEdition, &c.State, &c.Priority, &c.Class, &c.classEdition, &c.Condition, &c.Title, &c.Description,
+		&c.Address, &c.Location.Lon, &c.Location.Lat, &c.Grid, &c.Department, &c.DepartmentName, &c.Camera, &c.ReportedAt, &c.UpdatedAt, &c.ClosedAt,
+		&c.Rating, &c.Returns, &c.frozen, &c.open, &c.Version)
+	c.ReportedAt, c.UpdatedAt = c.ReportedAt.UTC(), c.UpdatedAt.UTC()
+	if c.ClosedAt != nil {
+		*c.ClosedAt = c.ClosedAt.UTC()
+	}
+	return c, err
+}
+
+// Filter chooses cases; empty fields choose all.
+type Filter struct {
+	States     []string
+	Open       *bool
+	Grid       string // with all grids under it
+	BBox       *[4]float64
+	Priorities []string
+	Lights     []string
+	Flow       string
+	Since      time.Time // changed at or after
+	Query      string    // part of number, title or address
+	After      int64     // page: ids below this one
+	Limit      int
+}
+
+const list = `
+SELECT` + columns + from + `
+WHERE ($1::text[] IS NULL OR c.state = ANY($1))
+  AND ($2::boolean IS NULL OR c.open = $2)
+  AND ($3::text[] IS NULL OR c.grid = ANY($3))
+  AND ($4::float8[] IS NULL OR c.geom && ST_MakeEnvelope($4[1], $4[2], $4[3], $4[4], 4326))
+  AND ($5::text[] IS NULL OR c.priority = ANY($5))
+  AND ($6 = '' OR c.flow = $6)
+  AND ($7::timestamptz IS NULL OR c.updated_at >= $7)
+  AND ($8 = '' OR c.number LIKE '%' || $8 OR c.title ILIKE '%' || $8 || '%' OR c.address ILIKE '%' || $8 || '%')
+  AND ($9 = 0 OR c.id < $9)
+  AND ($10::text[] IS NULL OR $11::timestamptz IS NOT NULL AND CASE WHEN c.open THEN
+        (SELECT CASE WHEN bool_or(k.due_at <= $11) THEN 'red' WHEN bool_or(k.warn_at <= $11) THEN 'yellow' WHEN count(*) > 0 THEN 'green' ELSE 'grey' END
+         FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL)
+      ELSE c.light END = ANY($10))
+ORDER BY c.id DESC
+LIMIT $12`
+
+// List returns the cases that f chooses, newest first, the number of the log that the list stands for, and the id to go
+// on after (0: that is all).
+func (r *Room) List(ctx context.Context, f Filter) (cases []*Case, seq, next int64, err error) {
+	var box []float64
+	if f.BBox != nil {
+		box = f.BBox[:]
+	}
+	var grids []string
+	if f.Grid != "" {
+		grids = r.under(f.Grid)
+	}
+	var since *time.Time
+	if !f.Since.IsZero() {
+		since = &f.Since
+	}
+	q := strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Query)
+	// One snapshot for the number and the rows: an event after seq is not in the list, one up to seq is.
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, r.pool, options, func(tx pgx.Tx) error {
+		if seq, err = live.Head(ctx, tx); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1)
+		if err != nil {
+			return err
+		}
+		if cases, err = pgx.CollectRows(rows, scan); err != nil {
+			return err
+		}
+		if len(cases) > f.Limit {
+			cases = cases[:f.Limit]
+			next = cases[len(cases)-1].ID
+		}
+		return r.complete(ctx, tx, cases)
+	})
+	if err != nil {
+		return nil, 0, 0, fmt.Errorf("list cases: %w", err)
+	}
+	return cases, seq, next, nil
+}
+
+// under lists a grid and everything below it.
+func (r *Room) under(code string) []string {
+	codes := []string{code}
+	for i := 0; i < len(codes); i++ {
+		for _, child := range r.places.Grids().Children(codes[i]) {
+			codes = append(codes, child.Code)
+		}
+	}
+	return codes
+}
+
+const runningClocks = `
+SELECT case_id, stage, started_at, warn_at, due_at FROM case_clock
+WHERE case_id = ANY($1) AND ended_at IS NULL
+ORDER BY case_id, due_at, stage`
+
+const photosOf = `
+SELECT case_id, id, kind, at, n FROM photo WHERE case_id = ANY($1) ORDER BY case_id, n, at, id`
+
+// complete adds clocks, photos and words to cases.
+func (r *Room) complete(ctx context.Context, q db, cases []*Case) error {
+	byID := make(map[int64]*Case, len(cases))
+	ids := make([]int64, len(cases))
+	for i, c := range cases {
+		ids[i], byID[c.ID] = c.ID, c
+	}
+	rows, err := q.Query(ctx, runningClocks, ids)
+	if err != nil {
+		return err
+	}
+	var id int64
+	var k Clock
+	if _, err := pgx.ForEachRow(rows, []any{&id, &k.Stage, &k.StartedAt, &k.WarnAt, &k.DueAt}, func() error {
+		k.StartedAt, k.WarnAt, k.DueAt = k.StartedAt.UTC(), k.WarnAt.UTC(), k.DueAt.UTC()
+		byID[id].Clocks = append(byID[id].Clocks, k)
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := eachPhoto(ctx, q, ids, func(id int64, _ int, p Photo) { byID[id].Photos = append(byID[id].Photos, p) }); err != nil {
+		return err
+	}
+	for _, c := range cases {
+		r.decorate(c)
+	}
+	return nil
+}
+
+func eachPhoto(ctx context.Context, q db, ids []int64, take func(id int64, n int, p Photo)) error {
+	rows, err := q.Query(ctx, photosOf, ids)
+	if err != nil {
+		return err
+	}
+	var id int64
+	var n int
+	var p Photo
+	_, err = pgx.ForEachRow(rows, []any{&id, &p.ID, &p.Kind, &p.At, &n}, func() error {
+		p.At, p.URL = p.At.UTC(), photoURL(p.ID)
+		take(id, n, p)
+		return nil
+	})
+	return err
+}
+
+func photoURL(id string) string { return "/api/v1/photos/" + id }
+
+const one = `
+SELECT` + columns + from + `
+WHERE c.id = $1`
+
+func (r *Room) get(ctx context.Context, q db, id int64, lock string) (*Case, error) {
+	rows, err := q.Query(ctx, one+lock, id)
+	if err != nil {
+		return nil, err
+	}
+	c, err := pgx.CollectExactlyOneRow(rows, scan)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, r.complete(ctx, q, []*Case{c})
+}
+
+const historyOf = `SELECT move, account FROM case_move WHERE case_id = $1 ORDER BY n`
+
+func history(ctx context.Context, q db, id int64) ([]did, error) {
+	rows, err := q.Query(ctx, historyOf, id)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d did, err error) {
+		return d, row.Scan(&d.move, &d.account)
+	})
+}
+
+// Full is a case with what only some may see and do.
+type Full struct {
+	*Case
+	Reporter *Reporter   `json:"reporter,omitempty"`
+	Moves    []Permitted `json:"moves"`
+	Refused  []Refused   `json:"refused"`
+}
+
+// Permitted is a move that one may make now.
+type Permitted struct {
+	Move  string `json:"move"`
+	Name  Text   `json:"name"`
+	To    string `json:"to"`
+	Needs Needs  `json:"needs"`
+}
+
+// Refused is a move of the present state that one may not make, with the reason.
+type Refused struct {
+	Move   string `json:"move"`
+	Name   Text   `json:"name"`
+	Reason Text   `json:"reason"`
+}
+
+// Get is one case as who may see it.
+func (r *Room) Get(ctx context.Context, id int64, who access.Identity) (*Full, error) {
+	c, err := r.get(ctx, r.pool, id, "")
+	if err != nil {
+		return nil, fmt.Errorf("case %d: %w", id, err)
+	}
+	return r.full(ctx, c, who)
+}
+
+func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, error) {
+	past, err := history(ctx, r.pool, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	full := &Full{Case: c, Moves: []Permitted{}, Refused: []Refused{}}
+	flow := r.flows[c.Flow]
+	for _, m := range flow.Moves {
+		refused := flow.permit(m, c, past, who)
+		switch {
+		case refused == nil && who.May(access.CaseMove):
+			full.Moves = append(full.Moves, Permitted{m.Move, m.Name, m.To, m.Needs})
+		case refused != nil && refused.Role:
+			full.Refused = append(full.Refused, Refused{m.Move, m.Name, refused.Reason})
+		}
+	}
+	if who.May(access.ReporterRead) {
+		if err := r.pool.QueryRow(ctx, `SELECT reporter FROM case_file WHERE id = $1`, c.ID).Scan(&full.Reporter); err != nil {
+			return nil, err
+		}
+	}
+	return full, nil
+}
+
+const timeline = `
+SELECT m.n, m.at, m.move, m.from_state, m.to_state, a.name, m.role, m.note, m.department, d.name, m.rating
+FROM case_move AS m JOIN account AS a ON a.id = m.account LEFT JOIN department AS d ON d.code = m.department
+WHERE m.case_id = $1
+ORDER BY m.n`
+
+const finishedClocks = `
+SELECT stage, unit, started_at, warn_at, due_at, ended_at, limit_s, used_s, late_s
+FROM case_clock
+WHERE case_id = $1 AND ended_at IS NOT NULL
+ORDER BY ended_at, stage`
+
+// Timeline is what happened to a case, first to last.
+func (r *Room) Timeline(ctx context.Context, id int64) ([]Entry, error) {
+	rows, err := r.pool.Query(ctx, timeline, id)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e Entry, err error) {
+		e.Photos, e.Clocks = []Photo{}, []Finished{}
+		err = row.Scan(&e.N, &e.At, &e.Move, &e.From, &e.To, &e.By.Name, &e.By.Role, &e.Note, &e.Department, &e.DepartmentName, &e.Rating)
+		e.At = e.At.UTC()
+		return e, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("timeline of case %d: %w", id, ErrNotFound)
+	}
+	for i := 1; i < len(entries); i++ {
+		entries[i].ElapsedS = int64(entries[i].At.Sub(entries[i-1].At) / time.Second)
+	}
+	if err := eachPhoto(ctx, r.pool, []int64{id}, func(_ int64, n int, p Photo) {
+		if n >= 1 && n <= len(entries) {
+			entries[n-1].Photos = append(entries[n-1].Photos, p)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	rows, err = r.pool.Query(ctx, finishedClocks, id)
+	if err != nil {
+		return nil, err
+	}
+	var k Finished
+	var warn time.Time
+	_, err = pgx.ForEachRow(rows, []any{&k.Stage, &k.Unit, &k.StartedAt, &warn, &k.DueAt, &k.EndedAt, &k.LimitS, &k.UsedS, &k.LateS}, func() error {
+		k.Light = finalLight(warn, k.DueAt, k.EndedAt)
+		k.StartedAt, k.DueAt, k.EndedAt = k.StartedAt.UTC(), k.DueAt.UTC(), k.EndedAt.UTC()
+		for i := range entries { // the move that stopped it was made at that instant
+			if entries[i].At.Equal(k.EndedAt) {
+				entries[i].Clocks = append(entries[i].Clocks, k)
+				break
+			}
+		}
+		return nil
+	})
+	return entries, err
+}

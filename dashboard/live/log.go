@@ -1,0 +1,181 @@
+// Package live is the ordered event log and its way to the screens. It knows no case: an event is a type, a time and
+// JSON that others made.
+//
+// The life of an event: a room appends it, last, in the transaction that causes it (Append); COMMIT makes the row
+// visible and wakes the tailer of every node (Log.Run), which reads on from the last number it saw; the hub keeps the
+// newest events in a ring, and each websocket client walks the ring with a cursor of its own.
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Event is a row of the log.
+type Event struct {
+	Seq  int64           `json:"seq"`
+	Type string          `json:"type"`
+	At   time.Time       `json:"at"`
+	Data json.RawMessage `json:"data"`
+}
+
+// Topic is what clients subscribe to: cases, cameras, geo or wall.
+func (e Event) Topic() string {
+	room, _, _ := strings.Cut(e.Type, ".")
+	switch room {
+	case "case":
+		return "cases"
+	case "camera":
+		return "cameras"
+	case "grid", "building", "backdrop":
+		return "geo"
+	}
+	return room
+}
+
+const appendEvent = `
+WITH head AS (UPDATE event_head SET seq = seq + 1 RETURNING seq)
+INSERT INTO event (seq, type, at, data)
+SELECT seq, $1, $2, $3 FROM head
+RETURNING seq, pg_notify('event', '')`
+
+// Append writes an event and returns its number. It must be the last statement of tx: it locks the head of the log
+// until the transaction ends, which is what keeps numbers without gaps and visible in their order.
+func Append(ctx context.Context, tx pgx.Tx, kind string, at time.Time, data any) (int64, error) {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return 0, fmt.Errorf("append %s: %w", kind, err)
+	}
+	var seq int64
+	if err := tx.QueryRow(ctx, appendEvent, kind, at, text).Scan(&seq, nil); err != nil {
+		return 0, fmt.Errorf("append %s: %w", kind, err)
+	}
+	return seq, nil
+}
+
+const readAfter = `
+SELECT seq, type, at, data
+FROM event
+WHERE seq > $1
+ORDER BY seq
+LIMIT $2`
+
+// Log reads the events of a database in their order and hands them on.
+type Log struct {
+	Pool *pgxpool.Pool
+	Hub  *Hub
+	// Heard is called with each event, in order, before clients get it: rooms that keep a copy in memory follow here. May be nil.
+	Heard func(ctx context.Context, e Event)
+	Log   *slog.Logger
+}
+
+// poll is how long a lost wake-up can delay an event.
+const poll = time.Second
+
+// batch is how many events one query brings.
+const batch = 1000
+
+// Head is the newest number in the database.
+func Head(ctx context.Context, db interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}) (seq int64, err error) {
+	err = db.QueryRow(ctx, `SELECT seq FROM event_head`).Scan(&seq)
+	return seq, err
+}
+
+// Run follows the log until ctx ends, over every loss of the database.
+func (l *Log) Run(ctx context.Context) error {
+	last := l.Hub.Head()
+	for ctx.Err() == nil {
+		err := l.follow(ctx, &last)
+		if ctx.Err() != nil {
+			break
+		}
+		l.Log.Warn("event log lost, trying again", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// follow listens on one connection until that fails.
+func (l *Log) follow(ctx context.Context, last *int64) error {
+	conn, err := l.Pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	// The connection listens: it is closed, not given back.
+	defer func() { conn.Hijack().Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "LISTEN event"); err != nil {
+		return err
+	}
+	for {
+		if err := l.drain(ctx, conn.Conn(), last); err != nil {
+			return err
+		}
+		wait, cancel := context.WithTimeout(ctx, poll)
+		_, err := conn.Conn().WaitForNotification(wait)
+		late := wait.Err() != nil
+		cancel()
+		if err != nil && !late || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// drain reads everything after last.
+func (l *Log) drain(ctx context.Context, conn *pgx.Conn, last *int64) error {
+	for {
+		events, err := read(ctx, conn, *last, batch)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			if l.Heard != nil {
+				l.Heard(ctx, e)
+			}
+		}
+		if len(events) > 0 {
+			*last = events[len(events)-1].Seq
+			l.Hub.publish(events)
+		}
+		if len(events) < batch {
+			return nil
+		}
+	}
+}
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// errGap says that the log misses a number. It cannot happen while event_head is used; it is told and not passed over.
+var errGap = errors.New("live: the log has a gap")
+
+func read(ctx context.Context, db querier, after int64, limit int) ([]Event, error) {
+	rows, err := db.Query(ctx, readAfter, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	events, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Event])
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range events {
+		if e.Seq != after+int64(i)+1 {
+			return nil, fmt.Errorf("%w: %d follows %d", errGap, e.Seq, after+int64(i))
+		}
+		events[i].At = e.At.UTC()
+	}
+	return events, nil
+}

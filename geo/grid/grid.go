@@ -1,0 +1,173 @@
+// Package grid holds the tree of management cells: street 街道, community 社区, grid 网格.
+//
+// A cell is imported, stored in table grid, loaded into a Tree, and found by Index.Locate. A Tree does not change: after
+// an import it is loaded again and put in the place of the old one. SQL has the same rule for whose a point is: grid_at.
+package grid
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/wkb"
+)
+
+// Level is the height of a cell in the tree.
+type Level string
+
+const (
+	Street    Level = "street"    // 街道
+	Community Level = "community" // 社区
+	Lattice   Level = "grid"      // 网格
+)
+
+// levels from the top.
+var levels = []Level{Street, Community, Lattice}
+
+// depth is 0 for a street; -1 for what is no level.
+func (l Level) depth() int { return slices.Index(levels, l) }
+
+// above lists the levels over l.
+func (l Level) above() []string {
+	var names []string
+	for _, a := range levels[:l.depth()] {
+		names = append(names, string(a))
+	}
+	return names
+}
+
+// ParseLevel reads a level's name; the error lists the choices.
+func ParseLevel(s string) (Level, error) {
+	if l := Level(strings.ToLower(s)); l.depth() >= 0 {
+		return l, nil
+	}
+	return "", fmt.Errorf("unknown level %q: choose %s, %s or %s", s, Street, Community, Lattice)
+}
+
+// Kind is what a grid is for.
+type Kind string
+
+const (
+	Service Kind = "service" // 服务网格: 200–500 households, has officers
+	Unit    Kind = "unit"    // 单元网格: about 10,000 m²
+)
+
+// Code identifies a cell. Layout 6+3+3+3 where a site follows GB/T 30428.1-2013; any text is accepted.
+type Code = string
+
+// Cell is one row of table grid.
+type Cell struct {
+	ID         uint64 // stable; the feature id in tiles
+	Code       Code
+	Parent     Code // "" at the top
+	Level      Level
+	Kind       Kind
+	Name       string
+	Households int // -1 where it is not known
+	Geometry   orb.MultiPolygon
+	Label      orb.Point // inside, for the name
+	Bound      orb.Bound
+}
+
+// Path is the cells that cover a point, street first, cell last. It is shared: do not change it.
+type Path []*Cell
+
+// Cell is the last of the path.
+func (p Path) Cell() *Cell { return p[len(p)-1] }
+
+// Names joins the names of the path, street first.
+func (p Path) Names() string {
+	var b strings.Builder
+	for _, c := range p {
+		b.WriteString(c.Name)
+	}
+	return b.String()
+}
+
+// Tree is every cell, by code and by parent. It does not change.
+type Tree struct {
+	cells    []*Cell // by level, then code
+	byCode   map[Code]*Cell
+	children map[Code][]*Cell
+	paths    map[*Cell]Path
+	bound    orb.Bound
+}
+
+// DB is what Load reads from: a pool, a connection or a transaction.
+type DB interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+const load = `
+SELECT id, code, COALESCE(parent, ''), level, kind, name, COALESCE(households, -1), ST_AsBinary(geom), ST_X(label), ST_Y(label)
+FROM grid`
+
+// Load reads the whole tree.
+func Load(ctx context.Context, db DB) (*Tree, error) {
+	rows, err := db.Query(ctx, load)
+	if err != nil {
+		return nil, fmt.Errorf("load grids: %w", err)
+	}
+	cells, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Cell, error) {
+		var c Cell
+		var geom []byte
+		if err := row.Scan(&c.ID, &c.Code, &c.Parent, &c.Level, &c.Kind, &c.Name, &c.Households, &geom, &c.Label[0], &c.Label[1]); err != nil {
+			return nil, err
+		}
+		g, err := wkb.Unmarshal(geom)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Code, err)
+		}
+		c.Geometry = g.(orb.MultiPolygon) // the column's type
+		return &c, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load grids: %w", err)
+	}
+	return NewTree(cells), nil
+}
+
+// NewTree builds a tree of cells, which it keeps. A cell whose parent is missing counts as a root.
+func NewTree(cells []*Cell) *Tree {
+	t := &Tree{cells: cells, byCode: make(map[Code]*Cell, len(cells)), children: map[Code][]*Cell{}, paths: make(map[*Cell]Path, len(cells))}
+	slices.SortFunc(t.cells, func(a, b *Cell) int {
+		return cmp.Or(a.Level.depth()-b.Level.depth(), cmp.Compare(a.Code, b.Code)) // bytewise, as COLLATE "C"
+	})
+	for i, c := range t.cells {
+		c.Bound = c.Geometry.Bound()
+		t.byCode[c.Code] = c
+		if i == 0 {
+			t.bound = c.Bound
+		}
+		t.bound = t.bound.Union(c.Bound)
+	}
+	for _, c := range t.cells { // parents stand before their children
+		above := t.paths[t.byCode[c.Parent]]
+		if above == nil {
+			t.children[""] = append(t.children[""], c)
+		} else {
+			t.children[c.Parent] = append(t.children[c.Parent], c)
+		}
+		t.paths[c] = append(slices.Clip(above), c)
+	}
+	return t
+}
+
+// Cells returns all cells, by level (street first) and code.
+func (t *Tree) Cells() []*Cell { return t.cells }
+
+// Cell returns the cell of that code, nil if there is none.
+func (t *Tree) Cell(code Code) *Cell { return t.byCode[code] }
+
+// Children returns the cells right under code, by code; "" gives the roots.
+func (t *Tree) Children(code Code) []*Cell { return t.children[code] }
+
+// Path returns the cells from the street down to code; nil if there is no such cell.
+func (t *Tree) Path(code Code) Path { return t.paths[t.byCode[code]] }
+
+// Bound is the extent of all cells.
+func (t *Tree) Bound() orb.Bound { return t.bound }

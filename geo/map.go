@@ -1,0 +1,259 @@
+// Package geo is WHERE things are: grids, buildings and backdrop in memory, beside the tables that hold them.
+//
+// A Map is opened once. Imports change the tables (grid.Import, building.Import, backdrop.Import); whoever commits one
+// calls Reload for its table. The map never listens: it is told. Tiles of cameras are filled by those who own cameras.
+package geo
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/maptile"
+
+	"gridwall/geo/backdrop"
+	"gridwall/geo/building"
+	"gridwall/geo/grid"
+	"gridwall/geo/tile"
+)
+
+// Layer names one of the three tables that Reload reads again.
+type Layer string
+
+const (
+	Grids     Layer = "grid"
+	Buildings Layer = "building"
+	Backdrop  Layer = "backdrop"
+)
+
+// Map is everything that has a place, in memory. Safe for concurrent use, also while Reload runs.
+type Map struct {
+	pool  *pgxpool.Pool
+	tiles *tile.Store
+
+	loading   sync.Mutex // one Reload at a time
+	grids     atomic.Pointer[grids]
+	buildings atomic.Pointer[buildings]
+}
+
+// grids and what is derived from them.
+type grids struct {
+	tree  *grid.Tree
+	index *grid.Index
+}
+
+// buildings and what is derived from them.
+type buildings struct {
+	all    []building.Building
+	byID   map[uint64]int32
+	byGrid map[grid.Code]int
+	search *searchText
+}
+
+// Open reads the whole map.
+func Open(ctx context.Context, pool *pgxpool.Pool) (*Map, error) {
+	m := &Map{pool: pool, tiles: tile.NewStore(sets()...)}
+	for _, layer := range []Layer{Grids, Buildings, Backdrop} {
+		if err := m.Reload(ctx, layer); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// Reload reads one table again; readers see the old state until the new one is whole. An import of grids gives buildings
+// their grid anew, so Grids reads the buildings too.
+func (m *Map) Reload(ctx context.Context, layer Layer) error {
+	m.loading.Lock()
+	defer m.loading.Unlock()
+	switch layer {
+	case Grids:
+		if err := m.loadGrids(ctx); err != nil {
+			return err
+		}
+		if m.buildings.Load() == nil {
+			return nil // Open reads them next
+		}
+		return m.loadBuildings(ctx)
+	case Buildings:
+		return m.loadBuildings(ctx)
+	case Backdrop:
+		return m.loadBackdrop(ctx)
+	}
+	return fmt.Errorf("reload map: no layer %q: choose %s, %s or %s", layer, Grids, Buildings, Backdrop)
+}
+
+// Grids is the tree as of the last Reload.
+func (m *Map) Grids() *grid.Tree { return m.grids.Load().tree }
+
+// Locate returns the path of grids that cover p (lon, lat), street first, or grid.ErrOutside. See grid.Index.
+func (m *Map) Locate(p orb.Point) (grid.Path, error) { return m.grids.Load().index.Locate(p) }
+
+// Tiles is the tile store; its sets are backdrop, grids, buildings and cameras (which the caller fills).
+func (m *Map) Tiles() *tile.Store { return m.tiles }
+
+// Bounds is the extent of the grids, else of the buildings; ok is false on an empty map.
+func (m *Map) Bounds() (b orb.Bound, ok bool) {
+	if g := m.grids.Load().tree; len(g.Cells()) > 0 {
+		return g.Bound(), true
+	}
+	all := m.buildings.Load().all
+	for i := range all {
+		if i == 0 {
+			b = all[i].Point.Bound()
+		}
+		b = b.Extend(all[i].Point)
+	}
+	return b, len(all) > 0
+}
+
+// Buildings counts the buildings in a grid and all grids under it.
+func (m *Map) Buildings(code grid.Code) int { return m.buildings.Load().byGrid[code] }
+
+// Building returns one building; nil if there is none. It is shared: do not change it.
+func (m *Map) Building(id uint64) *building.Building {
+	b := m.buildings.Load()
+	if i, ok := b.byID[id]; ok {
+		return &b.all[i]
+	}
+	return nil
+}
+
+func (m *Map) loadGrids(ctx context.Context) error {
+	tree, err := grid.Load(ctx, m.pool)
+	if err != nil {
+		return err
+	}
+	var areas, labels []tile.Feature
+	for _, c := range tree.Cells() {
+		attributes := map[string]any{"code": c.Code, "name": c.Name, "level": string(c.Level), "kind": string(c.Kind), "parent": orNil(c.Parent)}
+		areas = append(areas, tile.Feature{ID: c.ID, Geometry: c.Geometry, Attributes: attributes})
+		labels = append(labels, tile.Feature{ID: c.ID, Geometry: c.Label, Attributes: map[string]any{"code": c.Code, "name": c.Name, "level": string(c.Level)}})
+	}
+	if err := m.tiles.Replace("grids", "grids", areas); err != nil {
+		return err
+	}
+	if err := m.tiles.Replace("grids", "grid_labels", labels); err != nil {
+		return err
+	}
+	m.grids.Store(&grids{tree, grid.NewIndex(tree)})
+	return nil
+}
+
+func (m *Map) loadBuildings(ctx context.Context) error {
+	all, err := building.Load(ctx, m.pool)
+	if err != nil {
+		return err
+	}
+	b := &buildings{all: all, byID: make(map[uint64]int32, len(all)), byGrid: map[grid.Code]int{}}
+	tree := m.grids.Load().tree
+	features := make([]tile.Feature, len(all))
+	for i := range all {
+		x := &all[i]
+		b.byID[x.ID] = int32(i)
+		for _, c := range tree.Path(x.Grid) {
+			b.byGrid[c.Code]++
+		}
+		f := tile.Feature{ID: x.ID, Geometry: x.Point, Attributes: map[string]any{"id": x.ID, "name": orNil(x.Name), "address": orNil(x.Address), "kind": orNil(x.Kind)}}
+		if x.Floors > 0 {
+			f.Attributes["floors"] = x.Floors
+		}
+		if x.Footprint != nil {
+			f.Geometry, f.Far = x.Footprint, x.Point
+		}
+		features[i] = f
+	}
+	if err := m.tiles.Replace("buildings", "buildings", features); err != nil {
+		return err
+	}
+	b.search = newSearchText(all)
+	m.buildings.Store(b)
+	return nil
+}
+
+func (m *Map) loadBackdrop(ctx context.Context) error {
+	all, err := backdrop.Load(ctx, m.pool)
+	if err != nil {
+		return err
+	}
+	layers := map[string][]tile.Feature{}
+	for _, kind := range backdrop.Kinds {
+		layers[kind] = nil // an emptied kind is replaced too
+	}
+	for _, f := range all {
+		attributes := map[string]any{}
+		for _, a := range backdropFields[f.Kind] {
+			switch a.Name {
+			case "name":
+				attributes["name"] = orNil(f.Name)
+			default: // class of a road, kind of a block or place
+				attributes[a.Name] = orNil(f.Class)
+			}
+		}
+		layers[f.Kind] = append(layers[f.Kind], tile.Feature{ID: f.ID, Geometry: f.Geometry, MinZoom: minZoom(f.Kind, f.Class), Attributes: attributes})
+	}
+	for kind, features := range layers {
+		if err := m.tiles.Replace("backdrop", kind, features); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// orNil leaves an empty text out of the tiles.
+func orNil(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// minZoom is where a street or block becomes worth drawing.
+func minZoom(kind, class string) maptile.Zoom {
+	switch {
+	case kind == "block":
+		return 12
+	case kind == "road" && class == "collector":
+		return 12
+	case kind == "road" && class == "local":
+		return 13
+	case kind == "road" && class == "lane":
+		return 14
+	}
+	return 0
+}
+
+var backdropFields = map[string][]tile.Field{
+	"land":  {},
+	"water": {{Name: "name", Type: tile.String}},
+	"green": {{Name: "name", Type: tile.String}},
+	"block": {{Name: "name", Type: tile.String}, {Name: "kind", Type: tile.String}},
+	"road":  {{Name: "name", Type: tile.String}, {Name: "class", Type: tile.String}},
+	"place": {{Name: "name", Type: tile.String}, {Name: "kind", Type: tile.String}},
+}
+
+// sets are the tile addresses: zoom 8 to 17, the browser overzooms after.
+func sets() []tile.Set {
+	const first, last = 8, 17
+	text, number, yes := tile.String, tile.Number, tile.Boolean
+	ground := tile.Set{Name: "backdrop", MinZoom: first, MaxZoom: last}
+	for _, kind := range backdrop.Kinds {
+		ground.Layers = append(ground.Layers, tile.Layer{Name: kind, Fields: backdropFields[kind]})
+	}
+	return []tile.Set{
+		ground,
+		{Name: "grids", MinZoom: first, MaxZoom: last, Layers: []tile.Layer{
+			{Name: "grids", Fields: []tile.Field{{Name: "code", Type: text}, {Name: "name", Type: text}, {Name: "level", Type: text}, {Name: "kind", Type: text}, {Name: "parent", Type: text}}},
+			{Name: "grid_labels", Fields: []tile.Field{{Name: "code", Type: text}, {Name: "name", Type: text}, {Name: "level", Type: text}}},
+		}},
+		{Name: "buildings", MinZoom: first, MaxZoom: last, Layers: []tile.Layer{
+			{Name: "buildings", FarBelow: 15, ThinBelow: 14, Fields: []tile.Field{{Name: "id", Type: number}, {Name: "name", Type: text}, {Name: "address", Type: text}, {Name: "kind", Type: text}, {Name: "floors", Type: number}}},
+		}},
+		{Name: "cameras", MinZoom: first, MaxZoom: last, Layers: []tile.Layer{
+			{Name: "cameras", Fields: []tile.Field{{Name: "id", Type: text}, {Name: "name", Type: text}, {Name: "bearing", Type: number}, {Name: "angle", Type: number}, {Name: "range", Type: number}, {Name: "ptz", Type: yes}, {Name: "state", Type: text}, {Name: "grid", Type: text}}},
+		}},
+	}
+}

@@ -1,0 +1,119 @@
+package geo_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/encoding/mvt"
+	"github.com/paulmach/orb/maptile"
+
+	"gridwall/geo"
+	"gridwall/geo/backdrop"
+	"gridwall/geo/building"
+	"gridwall/geo/geotest"
+	"gridwall/geo/grid"
+	"gridwall/geo/importer"
+	"gridwall/migrations/dbtest"
+)
+
+type importFunc func(tx pgx.Tx, r *importer.Reader) (*importer.Report, error)
+
+// load imports one file's bytes and commits; it fails the test on any refusal.
+func load(t testing.TB, pool *pgxpool.Pool, name string, file []byte, do importFunc) *importer.Report {
+	t.Helper()
+	r, err := importer.NewReader(name, strings.NewReader(string(file)), int64(len(file)), importer.Options{Datum: "wgs84"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report *importer.Report
+	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		report, err = do(tx, r)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, report.In("en"))
+	}
+	return report
+}
+
+// town imports the demo town the way a person would.
+func town(t testing.TB, pool *pgxpool.Pool) *geotest.Town {
+	t.Helper()
+	w := geotest.New(1)
+	for _, f := range []struct {
+		level grid.Level
+		file  []byte
+	}{{grid.Street, w.Streets}, {grid.Community, w.Communities}, {grid.Lattice, w.Grids}} {
+		report := load(t, pool, string(f.level)+".geojson", f.file, func(tx pgx.Tx, r *importer.Reader) (*importer.Report, error) {
+			return grid.Import(t.Context(), tx, r, grid.Options{Level: f.level})
+		})
+		if len(report.Warnings) > 0 {
+			t.Errorf("%s", report.In("en"))
+		}
+	}
+	report := load(t, pool, "buildings.geojson", w.Buildings, func(tx pgx.Tx, r *importer.Reader) (*importer.Report, error) {
+		return building.Import(t.Context(), tx, r, building.Options{})
+	})
+	if len(report.Warnings) > 0 {
+		t.Errorf("%s", report.In("en"))
+	}
+	load(t, pool, "backdrop.geojson", w.Backdrop, func(tx pgx.Tx, r *importer.Reader) (*importer.Report, error) {
+		return backdrop.Import(t.Context(), tx, r, backdrop.Options{})
+	})
+	return w
+}
+
+func TestMapOfTheTown(t *testing.T) {
+	pool := dbtest.Open(t)
+	w := town(t, pool)
+	m, err := geo.Open(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(m.Grids().Cells()); got != 33 {
+		t.Errorf("%d cells, want 1 street, 4 communities and 28 grids", got)
+	}
+	for _, p := range w.Places {
+		path, err := m.Locate(p.Point)
+		if err != nil || len(path) != 3 || path.Cell().Code != p.Grid {
+			t.Fatalf("place %s lies in %v (%v), want %s", p.Name, path, err, p.Grid)
+		}
+	}
+	bound, ok := m.Bounds()
+	if !ok || !bound.Contains(orb.Point{110.0, 40.4}) {
+		t.Errorf("bounds %v", bound)
+	}
+	for _, set := range m.Tiles().Sets() {
+		tj, err := m.Tiles().TileJSON(set, "/tiles/"+set+"/{z}/{x}/{y}.mvt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for z := tj.MinZoom; z <= tj.MaxZoom; z++ {
+			at := maptile.At(bound.Center(), maptile.Zoom(z))
+			tile, err := m.Tiles().Tile(set, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			layers, err := mvt.Unmarshal(tile.Plain())
+			if err != nil {
+				t.Fatalf("%s %v: %v", set, at, err)
+			}
+			line := fmt.Sprintf("%s z%d: %d bytes gz", set, z, len(tile.Gzip))
+			for _, l := range layers {
+				line += fmt.Sprintf(", %s %d", l.Name, len(l.Features))
+			}
+			t.Log(line)
+		}
+	}
+	for _, q := range []string{"永来城", "第七网格", "永来"} {
+		found := m.Search(q, 5)
+		t.Logf("%s: %+v", q, found)
+		if len(found) == 0 {
+			t.Errorf("search %q finds nothing", q)
+		}
+	}
+}

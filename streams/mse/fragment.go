@@ -1,0 +1,78 @@
+package mse
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/deepch/vdk/av"
+	"github.com/deepch/vdk/codec/h264parser"
+	"github.com/deepch/vdk/format/mp4f"
+
+	"gridwall/streams"
+)
+
+// timescale of the track: that of RTP video, so that nothing is rounded twice.
+const timescale = 90000
+
+// Sample flags of ISO/IEC 14496-12, 8.8.3.1.
+const (
+	keySample   = 0x02000000 // depends on no other
+	deltaSample = 0x01010000 // depends on others, is not a sync sample
+)
+
+// Init returns the MIME type and the initialization segment (ftyp, moov) of c.
+func Init(c *h264parser.CodecData) (mime string, segment []byte) {
+	muxer := mp4f.NewMuxer(nil)
+	codecs := []av.CodecData{*c}
+	_ = muxer.WriteHeader(codecs) // always nil; H.264 is the one codec that comes here
+	_, segment = muxer.GetInit(codecs)
+	r := c.RecordInfo
+	// RFC 6381: profile, constraint flags and level as in the SPS.
+	return fmt.Sprintf(`video/mp4; codecs="avc1.%02x%02x%02x"`,
+		r.AVCProfileIndication, r.ProfileCompatibility, r.AVCLevelIndication), segment
+}
+
+// fragmentHead is the length of a moof with one sample and of the mdat header after it.
+const fragmentHead = 8 + 16 + 8 + 16 + 20 + 36 + 8
+
+// Fragment returns one packet as a fragment of one sample: moof (mfhd, traf (tfhd, tfdt, trun)) and mdat of
+// ISO/IEC 14496-12. The decode time is the stream's own, so fragments follow one another over reconnects.
+func Fragment(p *streams.Packet) []byte {
+	flags := uint32(deltaSample)
+	if p.IsKeyFrame {
+		flags = keySample
+	}
+	b := make([]byte, 0, fragmentHead+len(p.Data))
+	be := binary.BigEndian
+	box := func(size int, name string) {
+		b = be.AppendUint32(b, uint32(size))
+		b = append(b, name...)
+	}
+	box(fragmentHead-8, "moof")
+	box(16, "mfhd")
+	b = be.AppendUint32(b, 0)
+	b = be.AppendUint32(b, uint32(p.Sequence)+1)
+	box(fragmentHead-8-8-16, "traf")
+	box(16, "tfhd")
+	b = be.AppendUint32(b, 0x020000) // default-base-is-moof
+	b = be.AppendUint32(b, 1)
+	box(20, "tfdt")
+	b = be.AppendUint32(b, 0x01000000)
+	b = be.AppendUint64(b, uint64(ticks(p.Time)))
+	box(36, "trun")
+	b = be.AppendUint32(b, 0x01000f01) // version 1: signed offsets; data offset, duration, size, flags, offset
+	b = be.AppendUint32(b, 1)
+	b = be.AppendUint32(b, fragmentHead)
+	b = be.AppendUint32(b, uint32(ticks(p.Duration)))
+	b = be.AppendUint32(b, uint32(len(p.Data)))
+	b = be.AppendUint32(b, flags)
+	b = be.AppendUint32(b, uint32(int32(ticks(p.CompositionTime))))
+	box(8+len(p.Data), "mdat")
+	return append(b, p.Data...)
+}
+
+// ticks converts to the timescale, rounding to the nearest; seconds and rest apart, against overflow.
+func ticks(d time.Duration) int64 {
+	return int64(d/time.Second)*timescale + int64((d%time.Second*timescale+time.Second/2)/time.Second)
+}

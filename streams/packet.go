@@ -1,0 +1,59 @@
+package streams
+
+import (
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/deepch/vdk/av"
+	"github.com/deepch/vdk/codec/h264parser"
+)
+
+// Packet is one access unit on its way to every reader of a stream. It is shared: nobody changes it.
+//
+// Time is the decode time on the stream's own clock, which starts at 0, never goes back and does not jump
+// when the camera reconnects. Duration is the nominal frame interval.
+type Packet struct {
+	av.Packet
+	Codec    *h264parser.CodecData // in force for this packet; another pointer means other parameter sets
+	Sequence uint64                // number of the frame in the stream, without gaps
+	Arrived  time.Time
+
+	fragment form[[]byte]
+	payloads form[[][]byte]
+}
+
+// form is one representation of a packet, made by the first reader who needs it and shared by the rest.
+type form[T any] struct {
+	once  sync.Once
+	value T
+}
+
+func (f *form[T]) get(make func() T) T {
+	f.once.Do(func() { f.value = make() })
+	return f.value
+}
+
+// Fragment returns the packet's fMP4 fragment; build runs at most once a packet.
+func (p *Packet) Fragment(build func(*Packet) []byte) []byte {
+	return p.fragment.get(func() []byte { return build(p) })
+}
+
+// Payloads returns the packet's RTP payloads; build runs at most once a packet.
+func (p *Packet) Payloads(build func(*Packet) [][]byte) [][]byte {
+	return p.payloads.get(func() [][]byte { return build(p) })
+}
+
+// NALUs returns the NAL units of Data. A length that points outside ends the list.
+func (p *Packet) NALUs() [][]byte {
+	var nalus [][]byte
+	for b := p.Data; len(b) >= 4; {
+		n := binary.BigEndian.Uint32(b)
+		if n == 0 || uint64(n) > uint64(len(b)-4) {
+			break
+		}
+		nalus = append(nalus, b[4:4+n])
+		b = b[4+n:]
+	}
+	return nalus
+}

@@ -1,0 +1,213 @@
+// Package rtsp pulls H.264 from cameras over RTSP (RFC 2326) in one TCP connection (interleaved RTP).
+//
+// A Source lives as long as one connection: DESCRIBE, SETUP of the first H.264 video, PLAY, then access
+// units until the camera or the context ends it. It does not reconnect: the hub does, with its back-off.
+// RTP becomes access units (RFC 6184: single NAL units, STAP-A, FU-A, several slices a picture), the
+// presentation time of the RTP clock becomes a decode time too (B-frames), and an access unit becomes an
+// av.Packet: 4-byte lengths before each NAL unit, parameter sets and delimiters taken out. Parameter sets
+// come from the description or in band, whichever is newer; a change is told before the packet that needs it.
+// Frames before the first IDR, and frames after a lost RTP packet up to the next IDR, are left out: they
+// would only show as grey smear.
+package rtsp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/description"
+	"github.com/bluenviron/gortsplib/v5/pkg/format"
+	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
+	"github.com/deepch/vdk/av"
+	"github.com/deepch/vdk/codec/h264parser"
+	"github.com/pion/rtp"
+)
+
+// timeout is how long one request, and silence while playing, may take.
+const timeout = 10 * time.Second
+
+// A Source is one pull of one camera. The callbacks come from one goroutine at a time and must not block:
+// they stand between the camera's socket and the next frame.
+type Source struct {
+	URL string // rtsp://user:password@host:port/path
+
+	// OnPlay is called once, when the camera has agreed to send.
+	OnPlay func()
+	// OnCodec is called before the first packet and whenever the parameter sets change.
+	OnCodec func(*h264parser.CodecData)
+	// OnPacket gets each access unit in decode order. Time is the decode time on the camera's own clock,
+	// which may jump; Data is the caller's to keep.
+	OnPacket func(av.Packet)
+	// OnBytes is told of each RTP payload's size, used or not.
+	OnBytes func(n int)
+	// OnDamage is told of each access unit that was left out because a part of it was lost or broken.
+	OnDamage func()
+}
+
+// Run pulls until ctx ends (it returns ctx's cause) or the camera is lost (the reason, without credentials).
+func (s *Source) Run(ctx context.Context) error {
+	client, u, err := dial(ctx, s.URL)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	stop := context.AfterFunc(ctx, client.Close)
+	defer stop()
+
+	err = s.play(client, u)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return scrub(fmt.Errorf("pull: %w", classify(err)), s.URL)
+}
+
+func (s *Source) play(client *gortsplib.Client, u *base.URL) error {
+	desc, _, err := client.Describe(u)
+	if err != nil {
+		return err
+	}
+	media, video, err := chooseVideo(desc)
+	if err != nil {
+		return err
+	}
+	if _, err := client.Setup(desc.BaseURL, media, 0, 0); err != nil {
+		return err
+	}
+	decoder, err := video.CreateDecoder()
+	if err != nil {
+		return err
+	}
+	units := newUnits(s)
+	units.parameters(video.SPS, video.PPS)
+	damaged := false
+	client.OnPacketRTP(media, video, func(p *rtp.Packet) {
+		if s.OnBytes != nil {
+			s.OnBytes(len(p.Payload))
+		}
+		pts, ok := client.PacketPTS(media, p)
+		if !ok {
+			return
+		}
+		nalus, err := decoder.Decode(p)
+		switch {
+		case err == nil:
+			units.write(nalus, pts, damaged)
+			damaged = false
+		case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph264.ErrNonStartingPacketAndNoPrevious):
+		default:
+			damaged = true
+		}
+	})
+	if _, err := client.Play(nil); err != nil {
+		return err
+	}
+	if s.OnPlay != nil {
+		s.OnPlay()
+	}
+	return client.Wait()
+}
+
+// Probe asks the camera whether it is there, lets us in and has video that Source can carry: OPTIONS and
+// DESCRIBE, then hangs up. nil means all three.
+func Probe(ctx context.Context, rawURL string) error {
+	client, u, err := dial(ctx, rawURL)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	stop := context.AfterFunc(ctx, client.Close)
+	defer stop()
+
+	desc, _, err := client.Describe(u)
+	if err == nil {
+		_, _, err = chooseVideo(desc)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return scrub(fmt.Errorf("probe: %w", classify(err)), rawURL)
+	}
+	return nil
+}
+
+// dial makes a client that speaks to the host of rawURL and to no other. The connection itself is made by
+// the first request.
+func dial(ctx context.Context, rawURL string) (*gortsplib.Client, *base.URL, error) {
+	u, err := base.ParseURL(rawURL)
+	if err != nil || u.Host == "" {
+		return nil, nil, ErrBadURL // the parser's error quotes the URL, password and all
+	}
+	tcp := gortsplib.ProtocolTCP
+	dialer := net.Dialer{Timeout: timeout}
+	host := u.Hostname()
+	client := &gortsplib.Client{
+		Scheme:            u.Scheme,
+		Host:              u.Host,
+		Protocol:          &tcp,
+		ReadTimeout:       timeout,
+		WriteTimeout:      timeout,
+		UserAgent:         "Gridwall",
+		OnTransportSwitch: func(error) {},
+		OnPacketsLost:     func(uint64) {},
+		OnDecodeError:     func(error) {},
+		DialContext: func(dialCtx context.Context, network, address string) (net.Conn, error) {
+			// A camera may answer 302; the client would repeat user and password there.
+			if h, _, err := net.SplitHostPort(address); err == nil && !strings.EqualFold(h, host) {
+				return nil, ErrRedirect
+			}
+			merged, cancel := context.WithCancel(dialCtx)
+			defer cancel()
+			defer context.AfterFunc(ctx, cancel)()
+			return dialer.DialContext(merged, network, address)
+		},
+	}
+	if err := client.Start(); err != nil {
+		return nil, nil, scrub(err, rawURL)
+	}
+	return client, u, nil
+}
+
+// chooseVideo takes the first H.264 of the description; without one it says what the video is.
+func chooseVideo(desc *description.Session) (*description.Media, *format.H264, error) {
+	var h264 *format.H264
+	if media := desc.FindFormat(&h264); media != nil {
+		return media, h264, nil
+	}
+	for _, media := range desc.Medias {
+		if media.Type != description.MediaTypeVideo || len(media.Formats) == 0 {
+			continue
+		}
+		name, _, _ := strings.Cut(media.Formats[0].RTPMap(), "/")
+		if name == "" {
+			name = fmt.Sprintf("payload type %d", media.Formats[0].PayloadType())
+		}
+		return nil, nil, &CodecError{Codec: name}
+	}
+	return nil, nil, &CodecError{}
+}
+
+// codecData makes the codec data of vdk from parameter sets that have been looked at first: its parser
+// indexes without asking.
+func codecData(sps, pps []byte) (*h264parser.CodecData, error) {
+	if len(sps) < 4 || len(pps) < 2 || len(sps) > 1<<12 || len(pps) > 1<<12 {
+		return nil, errors.New("rtsp: parameter sets too short or too long")
+	}
+	if err := checkSPS(sps); err != nil {
+		return nil, err
+	}
+	c, err := h264parser.NewCodecDataFromSPSAndPPS(bytes.Clone(sps), bytes.Clone(pps))
+	if err != nil {
+		return nil, fmt.Errorf("read parameter sets: %w", err)
+	}
+	if c.Width() < 16 || c.Height() < 16 || c.Width() > 16384 || c.Height() > 16384 {
+		return nil, fmt.Errorf("rtsp: picture of %d x %d", c.Width(), c.Height())
+	}
+	return &c, nil
+}

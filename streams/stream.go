@@ -1,0 +1,344 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/deepch/vdk/av"
+	"github.com/deepch/vdk/codec/h264parser"
+
+	"gridwall/streams/rtsp"
+)
+
+// stream is one camera: its address, what is known of it, and, while somebody wants it, its pull.
+type stream struct {
+	hub *Hub
+	id  string
+	log *slog.Logger
+
+	mu       sync.Mutex
+	camera   Camera
+	removed  bool
+	status   Status
+	running  bool          // run is active or about to be
+	probing  bool          // a probe asked for by Retry is about to run
+	readers  int           // open readers
+	idle     time.Time     // since when nobody wants it
+	version  int           // rises with every new address and every Retry
+	poke     chan struct{} // readers, version or removed changed
+	refusals int           // 401s in a row, over pulls and probes
+
+	clock   clock
+	ring    ring
+	wake    chan struct{} // closed when the ring grows; nil while nobody waits
+	codec   *h264parser.CodecData
+	frames  uint64       // numbers packets
+	heard   atomic.Int64 // last RTP of this pull, Unix nanoseconds
+	playing time.Time    // the camera agreed to send; zero outside a pull
+	framed  time.Time    // last packet of this pull
+}
+
+// errIdle, errRestart and errRemoved end a pull that is all right.
+var (
+	errIdle    = errors.New("nobody watches")
+	errRestart = errors.New("address changed")
+	errRemoved = errors.New("camera removed")
+)
+
+func newStream(h *Hub, c Camera) *stream {
+	return &stream{
+		hub: h, id: c.ID, camera: c, log: h.log.With("camera", c.ID),
+		status: Status{State: Unknown}, poke: make(chan struct{}, 1), idle: time.Now(),
+	}
+}
+
+// poked wakes run. s.mu is held or not, it does not matter.
+func (s *stream) poked() {
+	select {
+	case s.poke <- struct{}{}:
+	default:
+	}
+}
+
+// wanted is called with s.mu held.
+func (s *stream) wanted() bool { return !s.removed && (s.readers > 0 || s.camera.Pinned) }
+
+// locked tells that the camera refused the credentials so often that another try could lock the account.
+// It is called with s.mu held.
+func (s *stream) locked() bool { return s.refusals >= maxRefusals }
+
+// run pulls as long as the stream is wanted, and Config.Linger longer.
+func (s *stream) run(ctx context.Context) {
+	failures := 0
+	for {
+		began := time.Now()
+		s.mu.Lock()
+		camera, version, locked := s.camera, s.version, s.locked()
+		if !locked {
+			s.playing, s.framed = time.Time{}, time.Time{}
+			s.codec = nil
+			s.clock.resume()
+			if s.status.State == Unknown || s.status.State == Online {
+				s.setStatus(Connecting, Text{})
+			}
+		}
+		s.mu.Unlock()
+
+		var err error
+		if locked {
+			err = s.await(ctx, version, nil, 0)
+		} else {
+			err = s.pull(ctx, camera, version)
+		}
+		if s.ended(ctx, err) {
+			return
+		}
+		if errors.Is(err, errRestart) || errors.Is(err, errIdle) { // idle: wanted again just now
+			failures = 0
+			s.mu.Lock()
+			s.trouble()
+			s.mu.Unlock()
+			continue
+		}
+		state, reason := diagnose(err)
+		s.mu.Lock()
+		if errors.Is(err, rtsp.ErrUnauthorized) {
+			s.refusals++
+			if s.locked() {
+				reason = lockedReason
+			}
+		} else {
+			s.refusals = 0
+		}
+		if !s.framed.IsZero() && s.framed.Sub(began) >= goodVideo {
+			failures = 0
+		}
+		s.setStatus(state, reason)
+		s.trouble()
+		locked = s.locked()
+		s.mu.Unlock()
+		s.hub.metrics.reconnects.Add(1)
+
+		pause := time.Duration(0)
+		if !locked {
+			pause = backoff(failures, jitter)
+			failures++
+		}
+		s.log.Info("camera lost", "state", state, "reason", reason.En, "error", err, "retry", pause)
+		err = s.await(ctx, version, nil, pause)
+		if s.ended(ctx, err) {
+			return
+		}
+		if errors.Is(err, errRestart) {
+			failures = 0
+		}
+	}
+}
+
+var lockedReason = Text{
+	"用户名或密码连续三次被拒绝,已停止尝试以免锁定账号;修改地址或手动重试后恢复",
+	"user name or password refused three times; no more tries, to keep the account from being locked, until the address changes or somebody retries",
+}
+
+// ended closes the run if ctx is over or nobody wants the stream; the one decision both sides see.
+func (s *stream) ended(ctx context.Context, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ctx.Err() == nil && (!errors.Is(err, errIdle) || s.wanted()) && !errors.Is(err, errRemoved) {
+		return false
+	}
+	s.running = false
+	switch s.status.State {
+	case Live:
+		s.setStatus(Online, Text{})
+	case Connecting:
+		s.setStatus(Unknown, Text{})
+	}
+	s.wakeReaders()
+	s.ring = ring{first: s.ring.next()} // a camera that nobody watches keeps no pictures
+	return true
+}
+
+// pull runs one connection to the camera until it fails or is no longer wanted.
+func (s *stream) pull(ctx context.Context, camera Camera, version int) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	source := &rtsp.Source{
+		URL:      camera.URL,
+		OnPlay:   s.onPlay,
+		OnBytes:  s.onBytes,
+		OnCodec:  s.onCodec,
+		OnPacket: s.onPacket,
+		OnDamage: func() { s.hub.metrics.damaged.Add(1) },
+	}
+	s.hub.metrics.pulls.Add(1)
+	defer s.hub.metrics.pulls.Add(-1)
+	done := make(chan error, 1)
+	go func() { done <- source.Run(ctx) }()
+	err := s.await(ctx, version, done, 0)
+	cancel(err)
+	if errors.Is(err, errIdle) || errors.Is(err, errRestart) || errors.Is(err, errRemoved) {
+		<-done
+	}
+	return err
+}
+
+// await waits for the end of a pull (done), for the end of a pause (0: for ever), or for the stream to be
+// unwanted, removed or restarted. While a pull runs it also looks after its health. A pull's error is
+// received from done exactly when none of the package's own errors is returned.
+func (s *stream) await(ctx context.Context, version int, done <-chan error, pause time.Duration) error {
+	var over, beat <-chan time.Time
+	if pause > 0 {
+		t := time.NewTimer(pause)
+		defer t.Stop()
+		over = t.C
+	}
+	if done != nil {
+		t := time.NewTicker(time.Second)
+		defer t.Stop()
+		beat = t.C
+	}
+	linger := time.NewTimer(time.Hour)
+	defer linger.Stop()
+	for {
+		s.mu.Lock()
+		switch {
+		case s.removed:
+			s.mu.Unlock()
+			return errRemoved
+		case s.version != version:
+			s.mu.Unlock()
+			return errRestart
+		case s.wanted():
+			linger.Stop()
+		default:
+			rest := s.hub.config.Linger - time.Since(s.idle)
+			if rest <= 0 {
+				s.mu.Unlock()
+				return errIdle
+			}
+			linger.Reset(rest)
+		}
+		s.mu.Unlock()
+		select {
+		case err := <-done:
+			if err == nil {
+				err = errors.New("camera ended the session")
+			}
+			return err
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			if done != nil {
+				return <-done
+			}
+			return context.Cause(ctx)
+		case <-beat:
+			s.health(time.Now())
+		case <-linger.C:
+		case <-s.poke:
+		}
+	}
+}
+
+// health notices what a connection does not say: that no frame comes, or none to start with.
+func (s *stream) health(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.playing.IsZero() {
+		return
+	}
+	heard := time.Unix(0, s.heard.Load())
+	switch {
+	case now.Sub(later(s.playing, heard)) >= s.hub.config.Stall:
+		if s.setStatus(Stalled, stalledReason) {
+			s.trouble()
+		}
+	case now.Sub(later(s.playing, s.framed)) >= s.hub.config.KeyframeWait:
+		reason := Text{
+			fmt.Sprintf("%d 秒内没有收到关键帧,请在摄像机上缩短关键帧间隔", int(s.hub.config.KeyframeWait.Seconds())),
+			fmt.Sprintf("no keyframe for %d s; shorten the camera's keyframe interval", int(s.hub.config.KeyframeWait.Seconds())),
+		}
+		if s.setStatus(NoKeyframe, reason) {
+			s.trouble()
+		}
+	}
+}
+
+var stalledReason = Text{"已连接,但画面停滞", "connected, but the picture stands still"}
+
+func (s *stream) onPlay() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.playing = time.Now()
+	s.refusals = 0
+}
+
+func (s *stream) onBytes(n int) {
+	s.hub.metrics.bytesIn.Add(uint64(n))
+	s.heard.Store(time.Now().UnixNano())
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func (s *stream) onCodec(c *h264parser.CodecData) {
+	s.mu.Lock()
+	s.codec = c
+	s.mu.Unlock()
+}
+
+// onPacket is the media path: one lock, no waiting, nothing but the ring.
+func (s *stream) onPacket(p av.Packet) {
+	s.hub.metrics.framesIn.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.codec == nil {
+		return
+	}
+	now := time.Now()
+	p.Time = s.clock.step(p.Time)
+	p.Duration = s.clock.nominal
+	s.framed = now
+	s.ring.add(&Packet{Packet: p, Codec: s.codec, Sequence: s.frames, Arrived: now})
+	s.frames++
+	if s.status.State != Live {
+		s.setStatus(Live, Text{})
+	}
+	s.wakeReaders()
+}
+
+// trouble tells the readers. s.mu is held.
+func (s *stream) trouble() {
+	s.ring.trouble(s.status)
+	s.wakeReaders()
+}
+
+func (s *stream) wakeReaders() {
+	if s.wake != nil {
+		close(s.wake)
+		s.wake = nil
+	}
+}
+
+// setStatus is called with s.mu held; it tells whether anything changed.
+func (s *stream) setStatus(state State, reason Text) bool {
+	if s.status.State == state && s.status.Reason == reason {
+		return false
+	}
+	s.status = Status{State: state, Reason: reason, Since: time.Now()}
+	s.hub.notify.put(s.id, s.status)
+	return true
+}
+
+// failing tells that there is a reason why no picture comes. s.mu is held.
+func (s *stream) failing() bool { return s.status.Reason != Text{} }
