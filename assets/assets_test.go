@@ -1,0 +1,34 @@
+package assets_test
+
+import (
+	"io/fs"
+	"testing"
+
+	"gridwall/assets"
+)
+
+func TestEveryFolderIsEmbedded(t *testing.T) {
+	for name, tree := range map[string]fs.FS{
+		"dist": assets.Dist(), "demo": assets.Demo(),
+		"catalogue": assets.Catalogue(), "scenarios": assets.Scenarios(),
+	} {
+		entries, err := fs.ReadDir(tree, ".")
+		if err != nil {
+			t.Errorf("read %s: %v", name, err)
+		}
+		if len(entries) == 0 {
+			t.Errorf("%s is empty: not even its .gitkeep was embedded", name)
+		}
+	}
+}
+
+func TestABuiltFrontEndHasEveryPage(t *testing.T) {
+	if _, err := fs.Stat(assets.Dist(), "static"); err != nil {
+		t.Skip("assets/dist is not built: run `npm run build` in assets")
+	}
+	for _, page := range []string{"index.html", "wall.html", "login.html"} {
+		if _, err := fs.Stat(assets.Dist(), page); err != nil {
+			t.Errorf("stat %s: %v", page, err)
+		}
+	}
+}

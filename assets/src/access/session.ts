@@ -1,0 +1,34 @@
+import { defineStore } from 'pinia'
+import { shallowRef } from 'vue'
+import { request } from './http'
+
+export interface Account {
+  username: string
+  name: string
+  role: string
+  department: string | null
+  grid: string | null
+  rights: string[]
+}
+
+/** Who sits here. */
+export const useSession = defineStore('session', () => {
+  const account = shallowRef<Account | null>(null)
+
+  async function load(): Promise<void> {
+    const answer = await request<{ account: Account }>('/api/v1/session')
+    account.value = answer.account
+  }
+
+  async function end(): Promise<void> {
+    await request('/api/v1/session', { method: 'DELETE' })
+    toLogin()
+  }
+
+  return { account, load, reload: load, apply: () => undefined, end }
+})
+
+/** To the login, and back here after it. */
+export function toLogin(): void {
+  location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`)
+}

@@ -1,0 +1,161 @@
+import type { Named } from '../i18n'
+
+export type Priority = 'critical' | 'urgent' | 'normal' | 'advice'
+export type Light = 'green' | 'yellow' | 'red' | 'grey'
+export type Stage = 'verify' | 'dispatch' | 'sign' | 'handle' | 'check' | 'total'
+export type PhotoKind = 'near' | 'far' | 'before' | 'after'
+
+export interface Place {
+  lon: number
+  lat: number
+}
+
+/** A running clock; instants are RFC 3339. */
+export interface Clock {
+  stage: Stage
+  started_at: string
+  warn_at: string
+  due_at: string
+  paused_at: string | null
+}
+
+export interface FinishedClock {
+  stage: Stage
+  started_at: string
+  ended_at: string
+  due_at: string
+  limit_s: number
+  used_s: number
+  late_s: number
+  light: Light
+  unit: 'emergency' | 'workhour' | 'workday' | 'natural'
+}
+
+export interface Photo {
+  id: string
+  kind: PhotoKind
+  url: string
+  at: string
+}
+
+/** A case file 案卷. */
+export interface Case {
+  id: number
+  number: string
+  flow: string
+  state: string
+  priority: Priority
+  class: string | null
+  class_name: Named | null
+  title: string
+  description: string
+  address: string
+  location: Place
+  grid: string | null
+  grid_name: string | null
+  department: string | null
+  department_name: string | null
+  camera: string | null
+  reported_at: string
+  updated_at: string
+  closed_at: string | null
+  rating: number | null
+  returns: number
+  photos: Photo[]
+  clocks: Clock[]
+  light: Light
+  version: number
+}
+
+export interface Needs {
+  note: boolean
+  department: boolean
+  photo: 'after' | null
+  rating: boolean
+}
+
+/** A move that this account may make now. */
+export interface Move {
+  move: string
+  name: Named
+  to: string
+  needs: Needs
+}
+
+export interface Refused {
+  move: string
+  reason: string
+}
+
+/** One case with what may be done with it. */
+export interface CaseFile extends Case {
+  moves: Move[]
+  refused: Refused[]
+}
+
+export interface MoveMade {
+  move: string
+  from: string | null
+  to: string
+  by: { name: string; role: string }
+  at: string
+  note: string | null
+}
+
+export interface TimelineEntry {
+  n: number
+  at: string
+  move: string
+  from: string | null
+  to: string
+  by: { name: string; role: string }
+  note: string | null
+  department: string | null
+  department_name: string | null
+  rating: number | null
+  photos: Photo[]
+  elapsed_s: number
+  clocks: FinishedClock[]
+}
+
+export interface FlowState {
+  state: string
+  name: Named
+  step: number
+  final: boolean
+  fresh: boolean
+}
+
+export interface Flow {
+  flow: string
+  edition: string
+  name: Named
+  states: FlowState[]
+  moves: { move: string; name: Named; from: string[]; to: string; who: string[]; needs: Needs }[]
+  steps: Named[]
+  ratings: { value: number; name: Named }[]
+}
+
+export interface Situation {
+  at: string
+  open: { total: number; critical: number; urgent: number; normal: number; advice: number }
+  lights: Record<Light, number>
+  today: { reported: number; closed: number }
+  yesterday: { reported: number; closed: number }
+  on_time: { due: number; closed_on_time: number; rate: number | null }
+  handling_p50_s: number | null
+  due_soon: number
+  hours: { hour: number; reported: number; closed: number; reported_yesterday: number }[]
+  grids: GridLoad[]
+  cameras: { total: number; online: number }
+  officers: { total: number; on_duty: number }
+}
+
+export interface GridLoad {
+  grid: string
+  name: string
+  open: number
+  red: number
+  /** Open now minus open 24 h ago. */
+  change: number
+}

@@ -1,0 +1,35 @@
+import { onBeforeUnmount, onMounted } from 'vue'
+
+export type Command = 'next' | 'previous' | 'act' | 'report' | 'near' | 'search' | 'whole' | 'help' | 'leave'
+
+const commands: Record<string, Command> = {
+  j: 'next',
+  k: 'previous',
+  enter: 'act',
+  n: 'report',
+  v: 'near',
+  '/': 'search',
+  g: 'whole',
+  '?': 'help',
+  escape: 'leave',
+}
+
+/** What a key means on the desk; null while somebody is typing, Escape aside. */
+export function commandOf(key: string, target: EventTarget | null): Command | null {
+  const command = commands[key.toLowerCase()] ?? null
+  if (command === 'leave' || !(target instanceof HTMLElement)) return command
+  if (target.matches('input, textarea, select, [contenteditable]')) return null
+  return command === 'act' && target.matches('button, a, label') ? null : command
+}
+
+export function useKeys(act: (command: Command) => void): void {
+  function key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const command = commandOf(event.key, event.target)
+    if (command === null) return
+    event.preventDefault()
+    act(command)
+  }
+  onMounted(() => window.addEventListener('keydown', key))
+  onBeforeUnmount(() => window.removeEventListener('keydown', key))
+}

@@ -1,0 +1,39 @@
+import { ref, type Ref } from 'vue'
+import { Problem } from '../access/http'
+import { pause } from '../streams/player'
+import { follow, type Room } from './socket'
+
+export interface StartingRoom extends Room {
+  load(): Promise<void>
+  /** The log number that the room's snapshot stands for; rooms without one follow the others. */
+  seq?: number
+}
+
+export type Start = { kind: 'loading' } | { kind: 'ready' } | { kind: 'failed'; problem: Problem }
+
+/**
+ * Loads every room's snapshot, then follows the log from the oldest of them. While the server cannot be reached it tries
+ * again every 2 s: a wall that is switched on before its server must come up by itself.
+ */
+export function start(rooms: StartingRoom[], topics: string[]): Ref<Start> {
+  const state = ref<Start>({ kind: 'loading' }) as Ref<Start>
+  void run(state, rooms, topics)
+  return state
+}
+
+async function run(state: Ref<Start>, rooms: StartingRoom[], topics: string[]): Promise<void> {
+  const never = new AbortController().signal
+  for (;;) {
+    try {
+      await Promise.all(rooms.map((room) => room.load()))
+      break
+    } catch (cause) {
+      const problem = cause instanceof Problem ? cause : new Problem(0, 'broken', String(cause))
+      state.value = { kind: 'failed', problem }
+      await pause(2_000, never)
+    }
+  }
+  const numbers = rooms.flatMap((room) => (room.seq === undefined ? [] : [room.seq]))
+  follow(Math.min(...numbers), topics, rooms)
+  state.value = { kind: 'ready' }
+}

@@ -1,0 +1,381 @@
+import type {
+  DataDrivenPropertyValueSpecification,
+  ExpressionSpecification,
+  FilterSpecification,
+  LayerSpecification,
+  SourceSpecification,
+  StyleSpecification,
+} from 'maplibre-gl'
+import type { Palette } from './palette'
+
+/** Local families: nothing is fetched, Chinese is drawn by the system's own font. */
+const font = ['Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'sans-serif']
+
+export const tileLayers = ['backdrop', 'grids', 'buildings', 'cameras'] as const
+export type TileLayer = (typeof tileLayers)[number]
+
+export interface StyleInput {
+  palette: Palette
+  /** 1 on 1920×1080, 2 on 4K: widths and text grow with the page. */
+  scale: number
+  origin: string
+  /** What this site serves; a site without a backdrop has its grids on plain ground. */
+  layers: readonly string[]
+  revision: Readonly<Record<string, number>>
+}
+
+/** Layers that answer to a click, topmost first. */
+export const incidentLayers = ['case-icon-hot', 'case-icon', 'case-dot-hot', 'case-dot']
+export const cameraLayers = ['camera-icon', 'camera-dark', 'camera-dot']
+
+export function tileUrl(layer: TileLayer, { origin, revision }: Pick<StyleInput, 'origin' | 'revision'>): string {
+  const changed = revision[layer]
+  return `${origin}/tiles/${layer}/{z}/{x}/{y}.mvt${changed === undefined ? '' : `?r=${changed}`}`
+}
+
+export function buildStyle(input: StyleInput): StyleSpecification {
+  const sources: Record<string, SourceSpecification> = {
+    cases: { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
+    'cases-hot': { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
+  }
+  for (const layer of tileLayers) {
+    if (!input.layers.includes(layer)) continue
+    sources[layer] = { type: 'vector', tiles: [tileUrl(layer, input)], minzoom: 8, maxzoom: 17, ...promoted[layer] }
+  }
+  const layers = [
+    ...ground(input),
+    ...tint(input),
+    ...roads(input),
+    ...buildings(input),
+    ...borders(input),
+    ...labels(input),
+    ...cameras(input),
+    ...incidents(input),
+  ].filter((layer) => !('source' in layer) || (layer.source as string) in sources)
+  return { version: 8, sources, layers }
+}
+
+// Feature-state is keyed by what the rest of the page calls a thing, not by the tile's integer.
+const promoted: Record<TileLayer, { promoteId?: Record<string, string> }> = {
+  backdrop: {},
+  grids: { promoteId: { grids: 'code', grid_labels: 'code' } },
+  buildings: { promoteId: { buildings: 'id' } },
+  cameras: { promoteId: { cameras: 'id' } },
+}
+
+function ground({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  const fill = (id: string, sourceLayer: string, color: DataDrivenPropertyValueSpecification<string>): LayerSpecification => ({
+    id,
+    type: 'fill',
+    source: 'backdrop',
+    'source-layer': sourceLayer,
+    paint: { 'fill-color': color },
+  })
+  return [
+    { id: 'ground', type: 'background', paint: { 'background-color': p['map-ground'] } },
+    fill('land', 'land', p['map-land']),
+    fill('block', 'block', ['match', ['get', 'kind'], ['commercial', 'market', 'industrial'], p['map-block-warm'], p['map-block']]),
+    fill('green', 'green', p['map-green']),
+    fill('water', 'water', p['map-water']),
+    {
+      id: 'water-shore',
+      type: 'line',
+      source: 'backdrop',
+      'source-layer': 'water',
+      paint: { 'line-color': p['map-road'], 'line-width': scale },
+    },
+  ]
+}
+
+const state = (name: string, otherwise: number | boolean): ExpressionSpecification => [
+  'coalesce',
+  ['feature-state', name],
+  otherwise,
+]
+
+function ofLevel(level: string): FilterSpecification {
+  return ['==', ['get', 'level'], level]
+}
+
+function tint({ palette: p }: StyleInput): LayerSpecification[] {
+  return [
+    {
+      id: 'grid-tint',
+      type: 'fill',
+      source: 'grids',
+      'source-layer': 'grids',
+      filter: ofLevel('grid'),
+      paint: {
+        'fill-color': [
+          'interpolate', ['linear'], state('load', 0),
+          0, p['load-0'], 0.25, p['load-1'], 0.5, p['load-2'], 0.75, p['load-3'], 1, p['load-4'],
+        ],
+        // Low load is nearly invisible: the ground shows through, and buildings read at street level.
+        'fill-opacity': [
+          'interpolate', ['linear'], ['zoom'],
+          14, ['interpolate', ['linear'], state('load', 0), 0, 0.42, 0.5, 0.72, 1, 0.86],
+          17, ['interpolate', ['linear'], state('load', 0), 0, 0.18, 1, 0.4],
+        ],
+      },
+    },
+  ]
+}
+
+const roadWidths = { arterial: 5.2, collector: 3.2, local: 1.8, lane: 0.9 }
+
+function roads({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  const width = (extra: number): ExpressionSpecification => {
+    const byClass = (factor: number): ExpressionSpecification => [
+      'match', ['get', 'class'],
+      'arterial', (roadWidths.arterial * factor + extra) * scale,
+      'collector', (roadWidths.collector * factor + extra) * scale,
+      'local', (roadWidths.local * factor + extra) * scale,
+      (roadWidths.lane * factor + extra) * scale,
+    ]
+    return ['interpolate', ['exponential', 1.6], ['zoom'], 11, byClass(0.25), 14, byClass(0.8), 16, byClass(2), 18, byClass(6)]
+  }
+  const road = (id: string, filter: FilterSpecification, color: string, extra: number, minzoom = 0): LayerSpecification => ({
+    id,
+    type: 'line',
+    source: 'backdrop',
+    'source-layer': 'road',
+    filter,
+    minzoom,
+    layout: { 'line-cap': 'round', 'line-join': 'round' },
+    paint: { 'line-color': color, 'line-width': width(extra) },
+  })
+  const minor: FilterSpecification = ['match', ['get', 'class'], ['local', 'lane'], true, false]
+  const major: FilterSpecification = ['match', ['get', 'class'], ['arterial', 'collector'], true, false]
+  return [
+    road('road-minor-casing', minor, p['map-road-casing'], 1.2, 14.5),
+    road('road-minor', minor, p['map-road'], 0, 12.5),
+    road('road-major-casing', major, p['map-road-casing'], 1.6),
+    road('road-major', major, p['map-road-main'], 0),
+  ]
+}
+
+function buildings({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  return [
+    {
+      id: 'building-dot',
+      type: 'circle',
+      source: 'buildings',
+      'source-layer': 'buildings',
+      filter: ['==', ['geometry-type'], 'Point'],
+      minzoom: 13,
+      paint: {
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 13, 0.7 * scale, 15, 1.6 * scale, 18, 4 * scale],
+        'circle-color': p['map-building-line'],
+        'circle-opacity': 0.9,
+      },
+    },
+    {
+      id: 'building',
+      type: 'fill',
+      source: 'buildings',
+      'source-layer': 'buildings',
+      filter: ['!=', ['geometry-type'], 'Point'],
+      paint: { 'fill-color': p['map-building'], 'fill-outline-color': p['map-building-line'] },
+    },
+  ]
+}
+
+function borders({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  const border = (id: string, level: string, color: string, width: number, opacity: number): LayerSpecification => ({
+    id,
+    type: 'line',
+    source: 'grids',
+    'source-layer': 'grids',
+    filter: ofLevel(level),
+    layout: { 'line-join': 'round' },
+    paint: { 'line-color': color, 'line-width': width * scale, 'line-opacity': opacity },
+  })
+  const marked = (id: string, name: string, color: string): LayerSpecification => ({
+    id,
+    type: 'line',
+    source: 'grids',
+    'source-layer': 'grids',
+    filter: ofLevel('grid'),
+    layout: { 'line-join': 'round' },
+    paint: { 'line-color': color, 'line-width': 2 * scale, 'line-opacity': ['case', state(name, false), 1, 0] },
+  })
+  return [
+    border('grid-border', 'grid', p['map-grid-line'], 0.75, 0.75),
+    border('community-border', 'community', p['map-community-line'], 1.4, 0.8),
+    border('street-border', 'street', p['map-community-line'], 2, 0.9),
+    marked('grid-over', 'over', p.late),
+    marked('grid-selected', 'selected', p['map-select']),
+  ]
+}
+
+function labels({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  const halo = { 'text-halo-color': p['map-halo'], 'text-halo-width': 1.3 * scale }
+  return [
+    {
+      id: 'road-name',
+      type: 'symbol',
+      source: 'backdrop',
+      'source-layer': 'road',
+      minzoom: 14,
+      filter: ['all', ['has', 'name'], ['match', ['get', 'class'], ['arterial', 'collector', 'local'], true, false]],
+      layout: {
+        'symbol-placement': 'line',
+        'symbol-spacing': 420 * scale,
+        'text-field': ['get', 'name'],
+        'text-font': font,
+        'text-size': 11 * scale,
+        'text-letter-spacing': 0.12,
+        'text-padding': 6 * scale,
+      },
+      paint: { 'text-color': p['map-road-text'], ...halo },
+    },
+    {
+      id: 'water-name',
+      type: 'symbol',
+      source: 'backdrop',
+      'source-layer': 'place',
+      filter: ['==', ['get', 'kind'], 'water'],
+      layout: { 'text-field': ['get', 'name'], 'text-font': font, 'text-size': 13 * scale, 'text-letter-spacing': 0.4 },
+      paint: { 'text-color': p['map-water-text'], 'text-halo-color': p['map-water'], 'text-halo-width': scale },
+    },
+    {
+      id: 'place-name',
+      type: 'symbol',
+      source: 'backdrop',
+      'source-layer': 'place',
+      minzoom: 14.2,
+      filter: ['!=', ['get', 'kind'], 'water'],
+      layout: { 'text-field': ['get', 'name'], 'text-font': font, 'text-size': 11 * scale, 'text-padding': 4 * scale },
+      paint: { 'text-color': p['map-label-soft'], ...halo },
+    },
+    {
+      id: 'building-name',
+      type: 'symbol',
+      source: 'buildings',
+      'source-layer': 'buildings',
+      minzoom: 16.5,
+      layout: { 'text-field': ['get', 'name'], 'text-font': font, 'text-size': 10 * scale, 'text-max-width': 7 },
+      paint: { 'text-color': p['map-label-soft'], ...halo },
+    },
+    {
+      id: 'grid-name',
+      type: 'symbol',
+      source: 'grids',
+      'source-layer': 'grid_labels',
+      minzoom: 13.2,
+      filter: ofLevel('grid'),
+      layout: {
+        'text-field': ['get', 'name'],
+        'text-font': font,
+        'text-size': ['interpolate', ['linear'], ['zoom'], 13, 10 * scale, 16, 13 * scale],
+        'text-padding': 3 * scale,
+      },
+      paint: { 'text-color': p['map-label-soft'], ...halo },
+    },
+    {
+      id: 'community-name',
+      type: 'symbol',
+      source: 'grids',
+      'source-layer': 'grid_labels',
+      maxzoom: 16,
+      filter: ofLevel('community'),
+      layout: {
+        'text-field': ['get', 'name'],
+        'text-font': font,
+        'text-size': ['interpolate', ['linear'], ['zoom'], 11, 11 * scale, 15, 17 * scale],
+        'text-letter-spacing': 0.28,
+        'text-padding': 8 * scale,
+      },
+      paint: { 'text-color': p['map-label'], ...halo, 'text-halo-width': 1.8 * scale },
+    },
+  ]
+}
+
+function cameras({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  const dark: ExpressionSpecification = [
+    'coalesce',
+    ['feature-state', 'dark'],
+    ['match', ['get', 'state'], ['offline', 'auth_failed', 'no_keyframe', 'wrong_codec', 'stalled'], true, false],
+  ]
+  const icon = (id: string, image: string, shown: ExpressionSpecification): LayerSpecification => ({
+    id,
+    type: 'symbol',
+    source: 'cameras',
+    'source-layer': 'cameras',
+    minzoom: 15,
+    layout: { 'icon-image': image, 'icon-allow-overlap': true, 'icon-ignore-placement': true },
+    paint: { 'icon-opacity': shown },
+  })
+  return [
+    {
+      id: 'camera-wedge',
+      type: 'symbol',
+      source: 'cameras',
+      'source-layer': 'cameras',
+      minzoom: 16,
+      filter: ['has', 'bearing'],
+      layout: {
+        'icon-image': 'wedge',
+        'icon-anchor': 'bottom',
+        'icon-rotate': ['to-number', ['get', 'bearing']],
+        'icon-rotation-alignment': 'map',
+        'icon-allow-overlap': true,
+        'icon-ignore-placement': true,
+      },
+      paint: { 'icon-opacity': ['case', dark, 0.25, 1] },
+    },
+    {
+      id: 'camera-dot',
+      type: 'circle',
+      source: 'cameras',
+      'source-layer': 'cameras',
+      minzoom: 12.5,
+      maxzoom: 15,
+      paint: {
+        'circle-radius': ['interpolate', ['linear'], ['zoom'], 12.5, 1.2 * scale, 15, 2.6 * scale],
+        'circle-color': ['case', dark, p['map-ground'], p['map-camera']],
+        'circle-stroke-color': ['case', dark, p.offline, p['map-ground']],
+        'circle-stroke-width': 1 * scale,
+        'circle-opacity': 0.9,
+      },
+    },
+    icon('camera-icon', 'camera', ['case', dark, 0, 1]),
+    icon('camera-dark', 'camera-dark', ['case', dark, 1, 0]),
+  ]
+}
+
+function incidents({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  const shown: ExpressionSpecification = ['case', state('gone', false), 0, 1]
+  const round: FilterSpecification = ['match', ['get', 'priority'], ['normal', 'advice'], true, false]
+  const shaped: FilterSpecification = ['match', ['get', 'priority'], ['critical', 'urgent'], true, false]
+  const dot = (id: string, source: string): LayerSpecification => ({
+    id,
+    type: 'circle',
+    source,
+    filter: round,
+    layout: { 'circle-sort-key': ['match', ['get', 'priority'], 'advice', 0, 1] },
+    paint: {
+      'circle-radius': ['interpolate', ['linear'], ['zoom'], 11, 2.6 * scale, 14, 4.2 * scale, 17, 6.5 * scale],
+      'circle-color': ['match', ['get', 'priority'], 'normal', p.normal, p['map-ground']],
+      'circle-stroke-color': ['case', ['get', 'late'], p.late, ['match', ['get', 'priority'], 'normal', p['map-ground'], p.advice]],
+      'circle-stroke-width': ['match', ['get', 'priority'], 'normal', ['case', ['get', 'late'], 1.8 * scale, 1.2 * scale], 1.8 * scale],
+      'circle-opacity': shown,
+      'circle-stroke-opacity': shown,
+    },
+  })
+  const icon = (id: string, source: string): LayerSpecification => ({
+    id,
+    type: 'symbol',
+    source,
+    filter: shaped,
+    layout: {
+      'icon-image': ['concat', 'case-', ['get', 'priority'], ['case', ['get', 'late'], '-late', '']],
+      'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.7, 14, 1, 17, 1.25],
+      'icon-allow-overlap': true,
+      'icon-ignore-placement': true,
+      'symbol-sort-key': ['match', ['get', 'priority'], 'critical', 1, 0],
+    },
+    paint: { 'icon-opacity': shown },
+  })
+  return [dot('case-dot', 'cases'), dot('case-dot-hot', 'cases-hot'), icon('case-icon', 'cases'), icon('case-icon-hot', 'cases-hot')]
+}
