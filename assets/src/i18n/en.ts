@@ -76,7 +76,6 @@ const en: Messages = {
     locate: 'Show on map',
     near: 'Nearby cameras',
     timeline: 'History',
-    reported: 'Report',
     noPhotos: 'No photos',
     addPhoto: 'Add {kind} photo',
     dropPhoto: 'Click to remove',
