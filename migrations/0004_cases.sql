@@ -60,10 +60,12 @@ CREATE TABLE case_clock (
     warn_at    timestamptz NOT NULL, -- 80 % used: the light turns yellow
     due_at     timestamptz NOT NULL, -- 100 %: red
     ended_at   timestamptz,
+    ended_by   integer, -- the move that stopped it
     used_s     integer,
     late_s     integer,
     PRIMARY KEY (case_id, stage, n),
-    CHECK ((ended_at IS NULL) = (used_s IS NULL) AND (ended_at IS NULL) = (late_s IS NULL))
+    FOREIGN KEY (case_id, ended_by) REFERENCES case_move (case_id, n) DEFERRABLE INITIALLY DEFERRED,
+    CHECK ((ended_at IS NULL) = (ended_by IS NULL) AND (ended_at IS NULL) = (used_s IS NULL) AND (ended_at IS NULL) = (late_s IS NULL))
 );
 CREATE INDEX case_clock_running ON case_clock (case_id) WHERE ended_at IS NULL;
 CREATE INDEX case_clock_due ON case_clock (due_at) WHERE stage = 'total';

@@ -268,7 +268,7 @@ WHERE m.case_id = $1
 ORDER BY m.n`
 
 const finishedClocks = `
-SELECT stage, unit, started_at, warn_at, due_at, ended_at, limit_s, used_s, late_s
+SELECT ended_by, stage, unit, started_at, warn_at, due_at, ended_at, limit_s, used_s, late_s
 FROM case_clock
 WHERE case_id = $1 AND ended_at IS NOT NULL
 ORDER BY ended_at, stage`
@@ -305,17 +305,13 @@ func (r *Room) Timeline(ctx context.Context, id int64) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	var n int
 	var k Finished
 	var warn time.Time
-	_, err = pgx.ForEachRow(rows, []any{&k.Stage, &k.Unit, &k.StartedAt, &warn, &k.DueAt, &k.EndedAt, &k.LimitS, &k.UsedS, &k.LateS}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&n, &k.Stage, &k.Unit, &k.StartedAt, &warn, &k.DueAt, &k.EndedAt, &k.LimitS, &k.UsedS, &k.LateS}, func() error {
 		k.Light = finalLight(warn, k.DueAt, k.EndedAt)
 		k.StartedAt, k.DueAt, k.EndedAt = k.StartedAt.UTC(), k.DueAt.UTC(), k.EndedAt.UTC()
-		for i := range entries { // the move that stopped it was made at that instant
-			if entries[i].At.Equal(k.EndedAt) {
-				entries[i].Clocks = append(entries[i].Clocks, k)
-				break
-			}
-		}
+		entries[n-1].Clocks = append(entries[n-1].Clocks, k)
 		return nil
 	})
 	return entries, err

@@ -209,11 +209,11 @@ func (r *Room) startClocks(work *pgx.Batch, flow *Flow, c *Case, before string, 
 }
 
 const stopClock = `
-UPDATE case_clock SET ended_at = $3, used_s = $4, late_s = $5
+UPDATE case_clock SET ended_at = $3, ended_by = $4, used_s = $5, late_s = $6
 WHERE case_id = $1 AND stage = $2 AND ended_at IS NULL`
 
-// stopClocks stops those that do not run in the case's new state. It returns the light of the total clock, if that stopped.
-func (r *Room) stopClocks(work *pgx.Batch, flow *Flow, c *Case, now time.Time) (total *Light) {
+// stopClocks stops those that do not run in the case's new state, which move n led to. It returns the light of the total clock, if that stopped.
+func (r *Room) stopClocks(work *pgx.Batch, flow *Flow, c *Case, n int, now time.Time) (total *Light) {
 	running := c.Clocks[:0]
 	for _, k := range c.Clocks {
 		i := slices.IndexFunc(flow.clocks, func(f flowClock) bool { return f.stage == k.Stage })
@@ -223,7 +223,7 @@ func (r *Room) stopClocks(work *pgx.Batch, flow *Flow, c *Case, now time.Time) (
 		}
 		unit := flow.clocks[i].limits[c.Priority].Unit
 		used, late := r.calendar.Used(unit, k.StartedAt, now), r.calendar.Used(unit, k.DueAt, now)
-		work.Queue(stopClock, c.ID, k.Stage, now, int(used/time.Second), int(late/time.Second))
+		work.Queue(stopClock, c.ID, k.Stage, now, n, int(used/time.Second), int(late/time.Second))
 		if k.Stage == "total" {
 			light := finalLight(k.WarnAt, k.DueAt, now)
 			total = &light
@@ -318,7 +318,7 @@ func (r *Room) apply(ctx context.Context, tx pgx.Tx, flow *Flow, m Move, c *Case
 		act.Rating = nil
 	}
 	var work pgx.Batch
-	if light := r.stopClocks(&work, flow, c, now); light != nil {
+	if light := r.stopClocks(&work, flow, c, n, now); light != nil {
 		c.frozen = light
 	}
 	r.startClocks(&work, flow, c, before, now)

@@ -32,6 +32,9 @@ import (
 // ErrNoServer says that PostgreSQL's server programs are not on this machine.
 var ErrNoServer = errors.New("PostgreSQL's server is not installed here: apt-get install postgresql postgresql-postgis, or set DATABASE_URL to a server with PostGIS")
 
+// ErrRunning says that another gridwall runs this cluster: Attach reaches it.
+var ErrRunning = errors.New("another gridwall is running with this data folder: stop it first, or choose another --data-dir")
+
 // Config says where the cluster lives.
 type Config struct {
 	// Dir is the cluster's own folder; made when missing.
@@ -48,17 +51,46 @@ type Cluster struct {
 	data     string // PGDATA
 	socket   string // folder of the unix socket
 	owner    *syscall.Credential
+	lock     *os.File // held while this process runs the cluster
 	child    *exec.Cmd
 	finished chan error // the child's end
 }
 
-// Start makes the cluster if there is none and starts it. It returns when the server answers, or with the reason why not.
+// Start makes the cluster if there is none and starts it. It returns when the server answers, or with the reason why not:
+// ErrNoServer, ErrRunning, or what postgres itself said.
 func Start(ctx context.Context, config Config) (*Cluster, error) {
-	bin, err := programs()
+	c, err := place(config)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{config: config, bin: bin}
+	if c.bin, err = programs(); err != nil {
+		return nil, err
+	}
+	if err := c.hold(); err != nil {
+		return nil, err
+	}
+	for _, step := range []func(context.Context) error{c.endOrphan, c.initdb, c.launch} {
+		if err := step(ctx); err != nil {
+			c.lock.Close()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Attach is the address of the cluster that another gridwall runs in the folder.
+func Attach(config Config) (url string, err error) {
+	c, err := place(config)
+	if err != nil {
+		return "", err
+	}
+	return c.URL(), nil
+}
+
+// place finds out where everything of a cluster is, and makes its folder.
+func place(config Config) (*Cluster, error) {
+	c := &Cluster{config: config}
+	var err error
 	if c.config.Dir, err = filepath.Abs(config.Dir); err != nil {
 		return nil, err
 	}
@@ -66,19 +98,22 @@ func Start(ctx context.Context, config Config) (*Cluster, error) {
 		return nil, err
 	}
 	c.data = filepath.Join(c.config.Dir, "data")
-	if c.socket, err = c.socketDir(); err != nil {
-		return nil, err
+	c.socket, err = c.socketDir()
+	return c, err
+}
+
+// hold keeps every other gridwall from running this cluster; the kernel lets go of it when the process ends, however it ends.
+func (c *Cluster) hold() error {
+	lock, err := os.OpenFile(filepath.Join(c.config.Dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
 	}
-	if err := c.endOrphan(ctx); err != nil {
-		return nil, err
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		lock.Close()
+		return ErrRunning
 	}
-	if err := c.initdb(ctx); err != nil {
-		return nil, err
-	}
-	if err := c.launch(ctx); err != nil {
-		return nil, err
-	}
-	return c, nil
+	c.lock = lock
+	return nil
 }
 
 // URL is the connection string of the cluster's database gridwall.
@@ -93,6 +128,7 @@ func (c *Cluster) url(database string) string {
 
 // Run keeps the server running until ctx ends, then stops it cleanly.
 func (c *Cluster) Run(ctx context.Context) error {
+	defer c.lock.Close()
 	for {
 		select {
 		case <-ctx.Done():

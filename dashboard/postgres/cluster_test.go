@@ -152,3 +152,20 @@ func TestALongPathGetsAShortSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestASecondGridwallAttachesInsteadOfStarting(t *testing.T) {
+	dir := folder(t)
+	_, stop := start(t, dir)
+	defer stop()
+	config := Config{Dir: dir, Volatile: true, Log: slog.New(slog.DiscardHandler)}
+	if _, err := Start(t.Context(), config); err != ErrRunning {
+		t.Fatalf("got %v, want ErrRunning", err)
+	}
+	url, err := Attach(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ask(t, url, "SELECT 'ok'"); err != nil {
+		t.Fatal(err)
+	}
+}

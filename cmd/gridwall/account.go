@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"gridwall/dashboard/access"
+)
+
+const accountUsage = `account ACTION NAME [flags]
+
+  gridwall account add zhang --name=张某 --role=operator     asks for the password on standard input
+  gridwall account token zhang --name=import-script          prints an API token that acts as the account
+  gridwall account wall main                                 prints the address token of a video wall
+`
+
+func account(ctx context.Context, args []string) error {
+	var s settings
+	flags := s.flags("account", accountUsage)
+	var a access.Account
+	flags.StringVar(&a.Name, "name", "", "the person's name; of a token: what it is for")
+	flags.StringVar((*string)(&a.Role), "role", "", "role: "+fmt.Sprint(access.Roles))
+	flags.StringVar(&a.Department, "department", "", "code of the department (role department)")
+	flags.StringVar(&a.Grid, "grid", "", "code of the grid (roles officer and specialist)")
+	rest, err := parse(flags, args)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 2 {
+		flags.Usage()
+		return exitStatus(2)
+	}
+	pool, stop, err := reach(ctx, s, newLog())
+	if err != nil {
+		return err
+	}
+	room := access.New(pool)
+	switch action := rest[0]; action {
+	case "add":
+		a.Username = rest[1]
+		if a.Name == "" {
+			a.Name = a.Username
+		}
+		if a.Password, err = readPassword(); err == nil {
+			err = room.SaveAccount(ctx, a)
+		}
+	case "token":
+		var token string
+		if a.Name == "" {
+			a.Name = "token"
+		}
+		if token, err = room.NewToken(ctx, rest[1], a.Name); err == nil {
+			fmt.Println(token)
+		}
+	case "wall":
+		var token string
+		if token, err = room.NewDevice(ctx, rest[1]); err == nil {
+			fmt.Println(token)
+		}
+	default:
+		err = fmt.Errorf("there is no action %q: add, token or wall", action)
+	}
+	return errors.Join(err, stop())
+}
+
+func readPassword() (string, error) {
+	fmt.Fprintf(os.Stderr, "password (at least %d characters): ", access.MinPassword)
+	line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if line == "" && err != nil {
+		return "", fmt.Errorf("read the password from standard input: %w", err)
+	}
+	return strings.TrimRight(line, "\r\n"), nil
+}

@@ -1,0 +1,94 @@
+// Command gridwall is the whole product in one binary: the server, its importer, the demo world and the scenarios.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+)
+
+// command is one word after gridwall.
+type command struct {
+	name, about string
+	run         func(ctx context.Context, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "run the server", serve},
+		{"demo", "run the server with the demo town, its cameras and a day of cases", demo},
+		{"import", "import grids, buildings, cameras, backdrop, departments or officers from a file", importFile},
+		{"account", "make accounts, API tokens and wall devices", account},
+		{"scenario", "replay a scenario against a real server with a simulated clock", scenario},
+		{"migrate", "bring the database's schema up to date", migrate},
+		{"postgres", "run a command with a private PostgreSQL and its address in the environment", withPostgres},
+		{"version", "print the version", version},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) < 2 {
+		usage(os.Stderr)
+		os.Exit(2)
+	}
+	for _, c := range commands() {
+		if c.name != os.Args[1] {
+			continue
+		}
+		err := c.run(ctx, os.Args[2:])
+		var status exitStatus
+		switch {
+		case errors.As(err, &status):
+			os.Exit(int(status))
+		case err != nil:
+			fmt.Fprintln(os.Stderr, "gridwall "+c.name+": "+err.Error())
+			os.Exit(1)
+		}
+		return
+	}
+	if os.Args[1] == "help" || os.Args[1] == "-h" || os.Args[1] == "--help" {
+		usage(os.Stdout)
+		return
+	}
+	fmt.Fprintf(os.Stderr, "gridwall: there is no command %q\n\n", os.Args[1])
+	usage(os.Stderr)
+	os.Exit(2)
+}
+
+// exitStatus ends the process with a status whose reason has been told.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "gridwall, the software of a community dispatch centre 网格联动指挥调度中心\n\nusage: gridwall COMMAND [flags]; gridwall COMMAND --help lists the flags\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.about)
+	}
+}
+
+func version(context.Context, []string) error {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return errors.New("this binary carries no build information")
+	}
+	revision := "unknown"
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value
+		}
+	}
+	fmt.Printf("gridwall %s, revision %s, %s\n", info.Main.Version, revision, info.GoVersion)
+	return nil
+}
+
+// newLog writes to standard error, for people at a terminal.
+func newLog() *slog.Logger { return slog.New(slog.NewTextHandler(os.Stderr, nil)) }

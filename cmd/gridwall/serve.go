@@ -1,0 +1,188 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gridwall/assets"
+	"gridwall/dashboard"
+	"gridwall/dashboard/postgres"
+	"gridwall/migrations"
+)
+
+func serve(ctx context.Context, args []string) error {
+	var s settings
+	flags := s.flags("serve", "serve [flags]")
+	settable := flags.Bool("settable-clock", env("GRIDWALL_SETTABLE_CLOCK", "") != "", "let administrators stop the clock (scenarios and drills)")
+	if _, err := parse(flags, args); err != nil {
+		return err
+	}
+	server, err := start(ctx, s, *settable, newLog())
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Gridwall is served at %s\n", server.url)
+	return server.wait()
+}
+
+// server is a running house.
+type server struct {
+	url  string
+	pool *pgxpool.Pool
+	dash *dashboard.Dashboard
+	end  func()
+	wait func() error // until ctx has ended, or end was called, and everything has stopped
+}
+
+// halt ends the server and waits for it.
+func (s *server) halt() error {
+	s.end()
+	return s.wait()
+}
+
+// start brings everything up from the ground: database, schema, rooms, web. Stopping is the same list upwards.
+func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger) (*server, error) {
+	db, err := openDatabase(ctx, s, log)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := openPool(ctx, db.url, log)
+	if err != nil {
+		return nil, errors.Join(err, db.stop())
+	}
+	life, end := context.WithCancel(ctx)
+	fail := func(err error) (*server, error) {
+		end()
+		pool.Close()
+		return nil, errors.Join(err, db.stop())
+	}
+	listener, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		return fail(err)
+	}
+	host, _, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return fail(err)
+	}
+	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
+		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), SettableClock: settableClock, Log: log})
+	if err != nil {
+		listener.Close()
+		return fail(err)
+	}
+	web := &http.Server{Handler: dash.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	ended := make(chan error, 2)
+	go func() { ended <- web.Serve(listener) }()
+	rooms := make(chan error, 1)
+	go func() { rooms <- dash.Run(life) }()
+
+	wait := func() error {
+		var failed error
+		select {
+		case <-life.Done():
+		case failed = <-ended:
+		}
+		end() // websockets and rooms
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err := errors.Join(failed, web.Shutdown(closing), <-rooms)
+		pool.Close()
+		return errors.Join(err, db.stop())
+	}
+	return &server{url: "http://" + listener.Addr().String(), pool: pool, dash: dash, end: end, wait: wait}, nil
+}
+
+// database is the address of the store, and how to stop it if it is ours.
+type database struct {
+	url  string
+	stop func() error
+}
+
+// openDatabase uses DATABASE_URL, or runs the private cluster.
+func openDatabase(ctx context.Context, s settings, log *slog.Logger) (*database, error) {
+	if s.database != "" {
+		return &database{s.database, func() error { return nil }}, nil
+	}
+	cluster, err := postgres.Start(ctx, postgres.Config{Dir: clusterDir(s), Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return &database{cluster.URL(), runCluster(ctx, cluster)}, nil
+}
+
+func clusterDir(s settings) string { return filepath.Join(s.dataDir, "postgres") }
+
+// runCluster keeps a cluster until the returned function is called: it must outlive ctx, others close their connections first.
+func runCluster(ctx context.Context, cluster *postgres.Cluster) (stop func() error) {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- cluster.Run(life) }()
+	return func() error {
+		end()
+		return <-done
+	}
+}
+
+// openPool migrates the database and opens the pool on it.
+func openPool(ctx context.Context, url string, log *slog.Logger) (*pgxpool.Pool, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	err = migrations.Up(ctx, conn, func(name string) { log.Info("migrating the database", "file", name) })
+	conn.Close(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = max(config.MaxConns, 32)
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// reach opens the database for a command beside the server: the private cluster is started, or that of a running server used.
+func reach(ctx context.Context, s settings, log *slog.Logger) (*pgxpool.Pool, func() error, error) {
+	db, err := openDatabase(ctx, s, log)
+	if errors.Is(err, postgres.ErrRunning) {
+		var url string
+		if url, err = postgres.Attach(postgres.Config{Dir: clusterDir(s), Log: log}); err == nil {
+			db = &database{url, func() error { return nil }}
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	pool, err := openPool(ctx, db.url, log)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.stop())
+	}
+	return pool, func() error {
+		pool.Close()
+		return db.stop()
+	}, nil
+}
+
+func migrate(ctx context.Context, args []string) error {
+	var s settings
+	flags := s.flags("migrate", "migrate [flags]")
+	if _, err := parse(flags, args); err != nil {
+		return err
+	}
+	_, stop, err := reach(ctx, s, newLog())
+	if err != nil {
+		return err
+	}
+	return stop()
+}

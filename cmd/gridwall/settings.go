@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// settings are flags, and GRIDWALL_… variables of the same names.
+type settings struct {
+	addr       string // where HTTP is served; port 0 takes a free one
+	webRTCAddr string // UDP of WebRTC video; empty: the host of addr, a free port
+	dataDir    string // folder of the private cluster and the demo
+	database   string // DATABASE_URL; empty: the private cluster
+}
+
+// flags declares the common flags of a command with their values from the environment.
+func (s *settings) flags(name, usage string) *flag.FlagSet {
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	set.StringVar(&s.addr, "addr", env("GRIDWALL_ADDR", "127.0.0.1:8080"), "address of the web server; port 0 takes a free one")
+	set.StringVar(&s.webRTCAddr, "webrtc-addr", env("GRIDWALL_WEBRTC_ADDR", ""), "UDP address of WebRTC video (default the host of --addr, a free port)")
+	s.databaseFlags(set)
+	set.Usage = func() {
+		fmt.Fprintf(set.Output(), "usage: gridwall %s\n", usage)
+		set.PrintDefaults()
+	}
+	return set
+}
+
+// databaseFlags declares those of commands that need the database alone.
+func (s *settings) databaseFlags(set *flag.FlagSet) {
+	set.StringVar(&s.dataDir, "data-dir", env("GRIDWALL_DATA_DIR", defaultDataDir()), "folder of the private database")
+	s.database = os.Getenv("DATABASE_URL")
+}
+
+func env(name, otherwise string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// defaultDataDir is the user's data folder; a system folder for root, where the user postgres can reach it.
+func defaultDataDir() string {
+	if os.Getuid() == 0 {
+		return "/var/lib/gridwall"
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "gridwall")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "gridwall-data"
+	}
+	return filepath.Join(home, ".local", "share", "gridwall")
+}
+
+// parse reads flags, also behind arguments, and returns the arguments; help is told and ends well.
+func parse(set *flag.FlagSet, args []string) ([]string, error) {
+	var rest []string
+	for {
+		if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return nil, exitStatus(0)
+		} else if err != nil {
+			return nil, exitStatus(2) // the flag set has said what is wrong
+		}
+		if args = set.Args(); len(args) == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+}
+
+// pairs reads a list like "code=smd,parent=anc".
+func pairs(text string) (map[string]string, error) {
+	out := map[string]string{}
+	if text == "" {
+		return out, nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(part, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("%q is not of the form field=column", part)
+		}
+		out[strings.TrimSpace(name)] = strings.TrimSpace(value)
+	}
+	return out, nil
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gridwall/dashboard/access"
+	"gridwall/geo/crs"
+	"gridwall/geo/geotest"
+	"gridwall/geo/grid"
+	"gridwall/geo/importer"
+)
+
+// townSeed makes the demo town; another number makes another town.
+const townSeed = 1
+
+// demoPassword opens every demo account. The demo serves the loopback unless it is told otherwise.
+const demoPassword = "gridwall-demo"
+
+// world is how a script finds its way into a demo: it is written to demo.json.
+type world struct {
+	URL      string        `json:"url"`
+	Accounts []demoAccount `json:"accounts"`
+	Token    string        `json:"token"` // of the administrator: every right
+	Wall     demoWall      `json:"wall"`
+}
+
+type demoAccount struct {
+	Username string      `json:"username"`
+	Password string      `json:"password"`
+	Role     access.Role `json:"role"`
+
+	name       string
+	department string // its name
+}
+
+type demoWall struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+// demoAccounts are one a role, and one more for a handful of departments that the day dispatches to.
+var demoAccounts = []demoAccount{
+	{"admin", demoPassword, access.Admin, "系统管理员", ""},
+	{"operator", demoPassword, access.Operator, "值守员甲", ""},
+	{"dispatcher", demoPassword, access.Dispatcher, "派遣员甲", ""},
+	{"dutyleader", demoPassword, access.DutyLeader, "值班长甲", ""},
+	{"leader", demoPassword, access.Leader, "街道领导", ""},
+	{"integrator", demoPassword, access.Integrator, "集成员甲", ""},
+	{"officer", demoPassword, access.Officer, "七网格网格员", ""},
+	{"specialist", demoPassword, access.Specialist, "三级网格专员", ""},
+	{"department", demoPassword, access.Department, "环卫局经办", "环卫局"},
+	{"resident", demoPassword, access.Resident, "居民甲", ""},
+}
+
+// account is the first one of a role.
+func (w *world) account(role access.Role) (demoAccount, error) {
+	for _, a := range w.Accounts {
+		if a.Role == role {
+			return a, nil
+		}
+	}
+	return demoAccount{}, fmt.Errorf("there is no account with the role %s", role)
+}
+
+func worldFile(dataDir string) string { return filepath.Join(dataDir, "demo.json") }
+
+// readWorld reads demo.json; nil if there is none.
+func readWorld(file string) (*world, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var w world
+	if err := json.Unmarshal(text, &w); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return &w, nil
+}
+
+// write puts demo.json down whole, for its owner alone.
+func (w *world) write(file string) error {
+	text, err := json.MarshalIndent(w, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file+".new", append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
+
+// settle brings the town into an empty server by the ordinary importer, and makes the accounts.
+func settle(ctx context.Context, s *server, town *geotest.Town, step func(what string)) (*world, error) {
+	departments, officers, err := rosterFiles(town)
+	if err != nil {
+		return nil, err
+	}
+	wgs84 := importer.Options{Datum: crs.WGS84}
+	for _, f := range []struct {
+		what string
+		source
+		level grid.Level
+	}{
+		{"the backdrop", source{kind: "backdrop", name: "backdrop.geojson", Reader: bytes.NewReader(town.Backdrop)}, ""},
+		{"the street", source{kind: "grids", name: "streets.geojson", Reader: bytes.NewReader(town.Streets)}, grid.Street},
+		{"the communities", source{kind: "grids", name: "communities.geojson", Reader: bytes.NewReader(town.Communities)}, grid.Community},
+		{"the grids", source{kind: "grids", name: "grids.geojson", Reader: bytes.NewReader(town.Grids)}, grid.Lattice},
+		{"the buildings", source{kind: "buildings", name: "buildings.geojson", Reader: bytes.NewReader(town.Buildings)}, ""},
+		{"the departments", source{kind: "departments", name: "departments.csv", Reader: bytes.NewReader(departments)}, ""},
+		{"the officers", source{kind: "officers", name: "officers.csv", Reader: bytes.NewReader(officers)}, ""},
+	} {
+		step(f.what)
+		report, err := importInto(ctx, s.pool, f.source, importOptions{reader: wgs84, grid: grid.Options{Level: f.level}})
+		if err != nil {
+			if report != nil {
+				err = fmt.Errorf("%w\n%s", err, report.In("en"))
+			}
+			return nil, fmt.Errorf("import %s: %w", f.what, err)
+		}
+	}
+	step("the accounts")
+	code := map[string]string{}
+	for _, d := range town.Departments {
+		code[d.Name] = d.Code
+	}
+	w := &world{URL: s.url, Accounts: demoAccounts}
+	for _, a := range append(demoAccounts, handlers(town)...) {
+		account := access.Account{Username: a.Username, Name: a.name, Role: a.Role, Password: a.Password, Department: code[a.department]}
+		if err := s.dash.Access.SaveAccount(ctx, account); err != nil {
+			return nil, err
+		}
+	}
+	if w.Token, err = s.dash.Access.NewToken(ctx, "admin", "demo"); err != nil {
+		return nil, err
+	}
+	w.Wall.Token, err = s.dash.Access.NewDevice(ctx, "main")
+	w.Wall.URL = s.url + "/wall/main"
+	return w, err
+}
+
+// handlers are the accounts of the other departments that the day dispatches to.
+func handlers(town *geotest.Town) []demoAccount {
+	var out []demoAccount
+	seen := map[string]bool{"环卫局": true}
+	for _, m := range matters {
+		if d := departmentFor(town, m.department); d != nil && !seen[d.Name] {
+			seen[d.Name] = true
+			out = append(out, demoAccount{"department-" + strings.ToLower(d.Code), demoPassword, access.Department, d.Name + "经办", d.Name})
+		}
+	}
+	return out
+}
+
+// departmentFor is the first department whose name holds the word; nil if there is none.
+func departmentFor(town *geotest.Town, word string) *geotest.Department {
+	for i := range town.Departments {
+		if strings.Contains(town.Departments[i].Name, word) {
+			return &town.Departments[i]
+		}
+	}
+	return nil
+}
+
+// rosterFiles are the CSV files of departments and officers. Officers of shift B stand in for one of shift A of their grid.
+func rosterFiles(town *geotest.Town) (departments, officers []byte, err error) {
+	rows := [][]string{{"code", "name"}}
+	for _, d := range town.Departments {
+		rows = append(rows, []string{d.Code, d.Name})
+	}
+	if departments, err = csvOf(rows); err != nil {
+		return nil, nil, err
+	}
+	other := map[string]map[string]string{"A": {}, "B": {}} // shift → grid → code of the first officer
+	code := func(i int) string { return fmt.Sprintf("W%03d", i+1) }
+	for i, o := range town.Officers {
+		if first := other[o.Shift]; first != nil && first[o.Grid] == "" {
+			first[o.Grid] = code(i)
+		}
+	}
+	rows = [][]string{{"code", "name", "post", "phone", "grid", "stand_in", "on_duty"}}
+	for i, o := range town.Officers {
+		standIn := ""
+		if o.Shift == "A" {
+			standIn = other["B"][o.Grid]
+		}
+		rows = append(rows, []string{code(i), o.Name, o.Post, o.Phone, o.Grid, standIn, fmt.Sprint(o.Shift == "A" && i%9 != 4)})
+	}
+	officers, err = csvOf(rows)
+	return departments, officers, err
+}
+
+func csvOf(rows [][]string) ([]byte, error) {
+	var out bytes.Buffer
+	err := csv.NewWriter(&out).WriteAll(rows)
+	return out.Bytes(), err
+}

@@ -1,0 +1,123 @@
+// Package dashboard assembles the rooms: who sees, decides and acts.
+package dashboard
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
+	"gridwall/dashboard/access"
+	"gridwall/dashboard/api"
+	"gridwall/dashboard/cameras"
+	"gridwall/dashboard/cases"
+	"gridwall/dashboard/catalogue"
+	"gridwall/dashboard/clock"
+	"gridwall/dashboard/live"
+	"gridwall/dashboard/roster"
+	"gridwall/dashboard/wall"
+	"gridwall/geo"
+	"gridwall/streams"
+	"gridwall/streams/whep"
+)
+
+// Config is what the rooms need from outside.
+type Config struct {
+	Pool *pgxpool.Pool
+	// Catalogue holds the list of parts and matters.
+	Catalogue fs.FS
+	// Pages holds the built front end.
+	Pages fs.FS
+	// WebRTCAddr is the UDP address that video goes out by, host:port; port 0 takes a free one.
+	WebRTCAddr string
+	// SettableClock lets administrators stop the clock: for scenarios, drills and the demo.
+	SettableClock bool
+	Log           *slog.Logger
+}
+
+// Dashboard is the assembled house.
+type Dashboard struct {
+	Access *access.Room
+
+	places  *geo.Map
+	cameras *cameras.Room
+	hub     *streams.Hub
+	whep    *whep.Server
+	log     *live.Log
+	api     *api.Server
+	logger  *slog.Logger
+}
+
+// Open reads what the rooms keep in memory. ctx is the life of the house: websockets end with it.
+func Open(ctx context.Context, c Config) (*Dashboard, error) {
+	list, err := fs.ReadFile(c.Catalogue, catalogue.Edition+".csv")
+	if err != nil {
+		return nil, err
+	}
+	classes, err := catalogue.Parse(list)
+	if err != nil {
+		return nil, err
+	}
+	// The log's head first: what changes while the rooms load is heard again afterwards.
+	head, err := live.Head(ctx, c.Pool)
+	if err != nil {
+		return nil, fmt.Errorf("read the log's head: %w", err)
+	}
+	now := new(clock.Clock)
+	d := &Dashboard{Access: access.New(c.Pool), logger: c.Log}
+	if d.places, err = geo.Open(ctx, c.Pool); err != nil {
+		return nil, err
+	}
+	d.cameras = cameras.New(c.Pool, d.places.Tiles(), now, c.Log)
+	d.hub = streams.New(streams.Config{Log: c.Log, OnStatus: d.cameras.OnStatus})
+	d.cameras.Use(d.hub)
+	if err := d.cameras.Load(ctx); err != nil {
+		return nil, err
+	}
+	files, err := cases.New(c.Pool, d.places, now, classes)
+	if err != nil {
+		return nil, err
+	}
+	if d.whep, err = whep.New(whep.Config{Hub: d.hub, Addr: c.WebRTCAddr, Log: c.Log}); err != nil {
+		return nil, err
+	}
+	hub := live.NewHub(head)
+	d.log = &live.Log{Pool: c.Pool, Hub: hub, Heard: d.heard, Log: c.Log}
+	d.api = api.New(ctx, api.Config{
+		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool),
+		Places: d.places, Hub: d.hub, WHEP: d.whep, Live: &live.Socket{Hub: hub, Pool: c.Pool, Clock: now, Log: c.Log},
+		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
+	})
+	return d, nil
+}
+
+// Handler is the whole site.
+func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
+
+// Run keeps the rooms going until ctx ends, then waits for all of them.
+func (d *Dashboard) Run(ctx context.Context) error {
+	var group errgroup.Group
+	for _, room := range []func(context.Context) error{d.log.Run, d.hub.Run, d.whep.Run, d.cameras.Run} {
+		group.Go(func() error { return room(ctx) })
+	}
+	return group.Wait()
+}
+
+// heard brings this node's memory up to date before its clients learn of a change.
+func (d *Dashboard) heard(ctx context.Context, e live.Event) {
+	var err error
+	switch e.Type {
+	case "grid.changed", "building.changed", "backdrop.changed":
+		err = d.places.Reload(ctx, geo.Layer(strings.TrimSuffix(e.Type, ".changed")))
+	default:
+		err = d.cameras.Heard(ctx, e)
+	}
+	if err != nil {
+		d.logger.Error("event not followed", "seq", e.Seq, "type", e.Type, "error", err)
+	}
+}
