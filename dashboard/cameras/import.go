@@ -38,7 +38,7 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 	report := importer.NewReport(in)
 	var batch pgx.Batch
 	lines := map[string]int{}
-	outside := 0
+	outside, unnamed := 0, 0
 	for {
 		row, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -69,6 +69,10 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 			continue
 		}
 		lines[d.ID] = row.Line
+		if d.Name == "" {
+			d.Name = d.ID
+			unnamed++
+		}
 		if fault := d.check(); fault != nil {
 			report.Refuse(row.Line, d.ID, importer.Text{Zh: fault.ZH, En: fault.EN})
 			continue
@@ -79,6 +83,7 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 		queueUpsert(&batch, d, places)
 	}
 	report.Warn(importer.Text{Zh: "不在任何网格内", En: "outside every grid"}, outside)
+	report.Warn(importer.Text{Zh: "没有名称，以编号为名", En: "without a name, called by the id"}, unnamed)
 	if err := report.Verdict(); err != nil {
 		return report, err
 	}
