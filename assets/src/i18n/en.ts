@@ -28,11 +28,10 @@ const en: Messages = {
   time: { days: 'd ', day: '{n} d', hour: '{n} h', minute: '{n} min', second: '{n} s' },
   wall: {
     title: 'Community dispatch centre',
-    size: '{communities} communities · {grids} grids',
     situation: 'Situation',
     live: 'live',
     open: 'Open',
-    normalAndAdvice: 'Normal',
+    normalAndAdvice: 'Other',
     reportedToday: 'Today',
     toYesterday: 'to yesterday',
     onTime: 'On time',

@@ -26,11 +26,10 @@ export default {
   time: { days: '天', day: '{n} 天', hour: '{n} 小时', minute: '{n} 分', second: '{n} 秒' },
   wall: {
     title: '网格联动指挥中心',
-    size: '{communities} 社区 · {grids} 网格',
     situation: '当前态势',
     live: '实时',
     open: '办理中',
-    normalAndAdvice: '一般咨询',
+    normalAndAdvice: '其他',
     reportedToday: '今日上报',
     toYesterday: '比昨日同时',
     onTime: '按期结案率',
