@@ -82,9 +82,11 @@ export interface Move {
   needs: Needs
 }
 
+/** A move of this state that this account may not make, and why. */
 export interface Refused {
   move: string
-  reason: string
+  name: Named
+  reason: Named
 }
 
 /** One case with what may be done with it. */
@@ -128,9 +130,11 @@ export interface FlowState {
 
 export interface Flow {
   flow: string
-  edition: string
+  edition: number
   name: Named
   states: FlowState[]
+  /** The report itself: how a case begins. */
+  start: { move: string; name: Named }
   moves: { move: string; name: Named; from: string[]; to: string; who: string[]; needs: Needs }[]
   steps: Named[]
   ratings: { value: number; name: Named }[]

@@ -40,7 +40,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
   }
   for (const layer of tileLayers) {
     if (!input.layers.includes(layer)) continue
-    sources[layer] = { type: 'vector', tiles: [tileUrl(layer, input)], minzoom: 8, maxzoom: 17, ...promoted[layer] }
+    sources[layer] = { type: 'vector', tiles: [tileUrl(layer, input)], minzoom: 8, maxzoom: 17, ...own[layer] }
   }
   const layers = [
     ...ground(input),
@@ -56,7 +56,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
 }
 
 // Feature-state is keyed by what the rest of the page calls a thing, not by the tile's integer.
-const promoted: Record<TileLayer, { promoteId?: Record<string, string> }> = {
+const own: Record<TileLayer, { promoteId?: Record<string, string> }> = {
   backdrop: {},
   grids: { promoteId: { grids: 'code', grid_labels: 'code' } },
   buildings: { promoteId: { buildings: 'id' } },
@@ -201,12 +201,20 @@ function borders({ palette: p, scale }: StyleInput): LayerSpecification[] {
   })
   return [
     border('grid-border', 'grid', p['map-grid-line'], 0.75, 0.75),
-    border('community-border', 'community', p['map-community-line'], 1.4, 0.8),
-    border('street-border', 'street', p['map-community-line'], 2, 0.9),
+    border('community-border', 'community', p['map-community-line'], 1.4, 0.65),
+    border('street-border', 'street', p['map-community-line'], 1.8, 0.7),
     marked('grid-over', 'over', p.late),
     marked('grid-selected', 'selected', p['map-select']),
   ]
 }
+
+/** 永来社区第四网格 as 第四网格: the community's name stands beside it on the map. */
+const shortName: ExpressionSpecification = [
+  'case',
+  ['>', ['index-of', '社区第', ['get', 'name']], 0],
+  ['slice', ['get', 'name'], ['+', ['index-of', '社区第', ['get', 'name']], 2]],
+  ['get', 'name'],
+]
 
 function labels({ palette: p, scale }: StyleInput): LayerSpecification[] {
   const halo = { 'text-halo-color': p['map-halo'], 'text-halo-width': 1.3 * scale }
@@ -217,7 +225,13 @@ function labels({ palette: p, scale }: StyleInput): LayerSpecification[] {
       source: 'backdrop',
       'source-layer': 'road',
       minzoom: 14,
-      filter: ['all', ['has', 'name'], ['match', ['get', 'class'], ['arterial', 'collector', 'local'], true, false]],
+      // Main streets first; the small ones get their names when there is room for them.
+      filter: [
+        'step', ['zoom'],
+        ['all', ['has', 'name'], ['==', ['get', 'class'], 'arterial']],
+        14.6, ['all', ['has', 'name'], ['match', ['get', 'class'], ['arterial', 'collector'], true, false]],
+        15.4, ['all', ['has', 'name'], ['!=', ['get', 'class'], 'lane']],
+      ],
       layout: {
         'symbol-placement': 'line',
         'symbol-spacing': 420 * scale,
@@ -265,7 +279,7 @@ function labels({ palette: p, scale }: StyleInput): LayerSpecification[] {
       minzoom: 13.2,
       filter: ofLevel('grid'),
       layout: {
-        'text-field': ['get', 'name'],
+        'text-field': shortName,
         'text-font': font,
         'text-size': ['interpolate', ['linear'], ['zoom'], 13, 10 * scale, 16, 13 * scale],
         'text-padding': 3 * scale,
