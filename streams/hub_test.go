@@ -257,6 +257,7 @@ func TestFaultsAreToldInWords(t *testing.T) {
 		{"H.265", streamtest.OtherCodec, streams.WrongCodec},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			room := cameras(t, streamtest.Config{Cameras: one, User: "u", Password: "p"})
 			if err := room.SetFault("C001", tc.fault); err != nil {
 				t.Fatal(err)
