@@ -54,7 +54,7 @@ type Load struct {
 
 const openNow = `
 SELECT c.priority, CASE WHEN bool_or(k.due_at <= $1) THEN 'red' WHEN bool_or(k.warn_at <= $1) THEN 'yellow' WHEN count(k) > 0 THEN 'green' ELSE 'grey' END,
-       COALESCE(min(k.due_at) > $1 AND min(k.due_at) <= $1 + interval '1 hour', false)
+       COALESCE(min(k.due_at) > $1 AND min(k.due_at) <= $1::timestamptz + interval '1 hour', false)
 FROM case_file AS c LEFT JOIN case_clock AS k ON k.case_id = c.id AND k.ended_at IS NULL
 WHERE c.open
 GROUP BY c.id`
@@ -62,11 +62,11 @@ GROUP BY c.id`
 const perHour = `
 SELECT EXTRACT(hour FROM t AT TIME ZONE $2)::int, what, count(*)
 FROM (
-    SELECT reported_at AS t, 'reported' AS what FROM case_file WHERE reported_at >= $1 AND reported_at < $1 + interval '1 day'
+    SELECT reported_at AS t, 'reported' AS what FROM case_file WHERE reported_at >= $1 AND reported_at < $1::timestamptz + interval '1 day'
     UNION ALL
-    SELECT closed_at, 'closed' FROM case_file WHERE closed_at >= $1 AND closed_at < $1 + interval '1 day' AND state IN ('closed', 'rated')
+    SELECT closed_at, 'closed' FROM case_file WHERE closed_at >= $1 AND closed_at < $1::timestamptz + interval '1 day' AND state IN ('closed', 'rated')
     UNION ALL
-    SELECT reported_at, 'yesterday' FROM case_file WHERE reported_at >= $1 - interval '1 day' AND reported_at < $1
+    SELECT reported_at, 'yesterday' FROM case_file WHERE reported_at >= $1::timestamptz - interval '1 day' AND reported_at < $1
 ) AS happened
 GROUP BY 1, 2`
 
@@ -77,7 +77,7 @@ SELECT (SELECT count(*) FROM case_file WHERE reported_at >= $1 AND reported_at <
 const onTime = `
 SELECT count(*), count(*) FILTER (WHERE k.ended_at <= k.due_at AND c.state IN ('closed', 'rated'))
 FROM case_clock AS k JOIN case_file AS c ON c.id = k.case_id
-WHERE k.stage = 'total' AND k.due_at > $1 - interval '30 days' AND k.due_at <= $1 AND c.state NOT IN ('rejected', 'void')`
+WHERE k.stage = 'total' AND k.due_at > $1::timestamptz - interval '30 days' AND k.due_at <= $1 AND c.state NOT IN ('rejected', 'void')`
 
 const median = `
 SELECT (percentile_cont(0.5) WITHIN GROUP (ORDER BY EXTRACT(epoch FROM m.at - c.reported_at)))::int
@@ -88,9 +88,9 @@ const loads = `
 SELECT c.grid,
        count(*) FILTER (WHERE c.open),
        count(*) FILTER (WHERE c.open AND EXISTS (SELECT FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL AND k.due_at <= $1)),
-       count(*) FILTER (WHERE c.reported_at <= $1 - interval '24 hours' AND (c.closed_at IS NULL OR c.closed_at > $1 - interval '24 hours'))
+       count(*) FILTER (WHERE c.reported_at <= $1::timestamptz - interval '24 hours' AND (c.closed_at IS NULL OR c.closed_at > $1::timestamptz - interval '24 hours'))
 FROM case_file AS c
-WHERE c.grid IS NOT NULL AND (c.open OR c.closed_at > $1 - interval '24 hours')
+WHERE c.grid IS NOT NULL AND (c.open OR c.closed_at > $1::timestamptz - interval '24 hours')
 GROUP BY c.grid
 ORDER BY 2 DESC, 1`
 

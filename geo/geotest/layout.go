@@ -44,7 +44,7 @@ var skeleton = []avenue{
 	{"人民路", "arterial", []vec{{-5000, 1250}, {-3300, 900}, {-1900, 620}, {-1000, 470}, {-130, 430}, {420, 505}, {960, 440}, {1850, 330}, {3300, 560}, {5000, 420}}},
 	{"迎宾大道", "arterial", []vec{{1500, 3900}, {1290, 2500}, {1080, 1500}, {960, 900}, {940, 440}, {905, 0}, {880, -480}, {930, -900}, {1010, -1400}, {1280, -2600}, {1450, -3900}}},
 	{"站前街", "collector", []vec{{-2600, 2300}, {-1500, 1330}, {-860, 830}, {-480, 610}, {-126, 424}}},
-	{"北环路", "collector", []vec{{-170, 905}, {300, 985}, {965, 905}, {1310, 720}, {1420, 380}, {1400, 0}, {1290, -380}, {1180, -640}}},
+	{"北环路", "collector", []vec{{-170, 905}, {300, 985}, {965, 905}, {1310, 720}, {1420, 380}, {1400, 0}, {1290, -380}, {1190, -640}, {1120, -850}}},
 	{"工业路", "collector", []vec{{-2700, -1010}, {-1500, -1020}, {-800, -985}, {-110, -860}, {400, -890}, {930, -930}, {1600, -900}, {2700, -1180}}},
 	{"园林街", "collector", []vec{{-1130, 1420}, {-1060, 950}, {-1020, 470}, {-930, 60}, {-1010, -330}, {-1030, -690}}},
 }
@@ -53,6 +53,8 @@ var skeleton = []avenue{
 func newLayout(seed uint64) *layout {
 	for n := uint64(0); ; n++ {
 		if l := draft(seed, n); l.sound() {
+			l.cutBlocks()
+			l.nameRoads()
 			return l
 		}
 	}
@@ -91,7 +93,7 @@ func (l *layout) join(mine func(f *face) bool) loop {
 	return p
 }
 
-// draft draws the skeleton, cuts it into grids and the grids into blocks.
+// draft draws the skeleton and cuts it into grids.
 func draft(seed, n uint64) *layout {
 	l := &layout{rand: rand.New(rand.NewPCG(seed, n)), plan: plan{roads: map[[2]int]int{}}}
 	l.names = newNames(l.rand)
@@ -125,8 +127,6 @@ func draft(seed, n uint64) *layout {
 		l.settle(f)
 	}
 	l.cutGrids()
-	l.cutBlocks()
-	l.nameRoads()
 	return l
 }
 

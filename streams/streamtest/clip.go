@@ -4,20 +4,27 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"io/fs"
 	"strings"
 	"sync"
+
+	"gridwall/streams/streamtest/osd"
 )
 
 // clip is a loop of pictures that begins with an IDR and may follow itself without a seam.
 type clip struct {
-	sps, pps []byte
-	pictures []picture
+	sps, pps   []byte
+	parameters osd.Parameters
+	pictures   []picture
+	sky        *osd.Image // behind the text
 }
 
 type picture struct {
-	idr   bool
-	nalus [][]byte // slices only
+	idr    bool
+	header osd.Header
+	slices [][]byte // of the scene; the strip's is made when it is shown
 }
 
 const (
@@ -27,8 +34,8 @@ const (
 	nalPPS   = 8
 )
 
-// parseClip reads an H.264 byte stream (Annex B) of progressive pictures. Each slice whose
-// first_mb_in_slice is 0 begins a picture.
+// parseClip reads an H.264 byte stream (Annex B) as the renderer makes it: each picture is a slice of the
+// strip, which begins at macroblock 0 and is left out, and slices of the scene.
 func parseClip(b []byte) (*clip, error) {
 	c := &clip{}
 	for nalu := range splitAnnexB(b) {
@@ -37,25 +44,30 @@ func parseClip(b []byte) (*clip, error) {
 			c.sps = nalu
 		case nalPPS:
 			c.pps = nalu
-		case nalSlice, nalIDR:
-			if len(nalu) < 2 {
-				return nil, errors.New("clip: slice without a header")
+			var err error
+			if c.parameters, err = osd.ReadParameters(c.sps, c.pps); err != nil {
+				return nil, err
 			}
-			first := nalu[1]&0x80 != 0 // ue(v) of 0 is one bit
-			if first {
-				c.pictures = append(c.pictures, picture{idr: nalu[0]&0x1f == nalIDR})
+		case nalSlice, nalIDR:
+			if c.pps == nil {
+				return nil, errors.New("clip: no parameter sets before the first picture")
+			}
+			h, err := c.parameters.ReadHeader(nalu)
+			if err != nil {
+				return nil, err
+			}
+			if h.First == 0 {
+				c.pictures = append(c.pictures, picture{idr: h.IDR, header: h})
+				continue
 			}
 			if len(c.pictures) == 0 {
 				return nil, errors.New("clip: begins in the middle of a picture")
 			}
 			p := &c.pictures[len(c.pictures)-1]
-			p.nalus = append(p.nalus, nalu)
+			p.slices = append(p.slices, nalu)
 		}
 	}
-	switch {
-	case c.sps == nil || c.pps == nil:
-		return nil, errors.New("clip: no parameter sets")
-	case len(c.pictures) == 0 || !c.pictures[0].idr:
+	if len(c.pictures) == 0 || !c.pictures[0].idr {
 		return nil, errors.New("clip: does not begin with an IDR picture")
 	}
 	return c, nil
@@ -83,7 +95,8 @@ func splitAnnexB(b []byte) func(yield func([]byte) bool) {
 	}
 }
 
-// library reads clips when they are first shown: <scene>-day.h264 and <scene>-night.h264.
+// library reads clips when they are first shown: <scene>-day.h264 and <scene>-night.h264, each with the
+// sky behind its text in a .png.
 type library struct {
 	fsys fs.FS
 
@@ -105,11 +118,38 @@ func (l *library) clip(name string) (*clip, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clip %s: %w", name, err)
 	}
+	if c.sky, err = l.sky(name); err != nil {
+		return nil, fmt.Errorf("clip %s: %w", name, err)
+	}
 	if l.clips == nil {
 		l.clips = make(map[string]*clip)
 	}
 	l.clips[name] = c
 	return c, nil
+}
+
+func (l *library) sky(name string) (*osd.Image, error) {
+	b, err := fs.ReadFile(l.fsys, name+".png")
+	if err != nil {
+		return nil, err
+	}
+	m, err := png.Decode(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	grey, ok := m.(*image.Gray)
+	if !ok {
+		return nil, errors.New("its sky is not a grey picture")
+	}
+	return osd.FromGrey(grey)
+}
+
+func (l *library) font() (*osd.Font, error) {
+	b, err := fs.ReadFile(l.fsys, "osd.font")
+	if err != nil {
+		return nil, err
+	}
+	return osd.ReadFont(b)
 }
 
 // scenes lists what the library can show.

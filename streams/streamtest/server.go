@@ -22,6 +22,8 @@ import (
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
+
+	"gridwall/streams/streamtest/osd"
 )
 
 // ErrUnknownCamera: no camera of that id.
@@ -65,6 +67,7 @@ type Server struct {
 	config  Config
 	rtsp    *gortsplib.Server
 	library library
+	font    *osd.Font
 	cameras map[string]*camera
 	began   time.Time
 
@@ -92,6 +95,9 @@ func New(c Config) (*Server, error) {
 	scenes, err := s.library.scenes()
 	if err != nil || len(scenes) == 0 {
 		return nil, fmt.Errorf("streamtest: no clips *-day.h264: %w", cmp.Or(err, fs.ErrNotExist))
+	}
+	if s.font, err = s.library.font(); err != nil {
+		return nil, fmt.Errorf("streamtest: font: %w", err)
 	}
 	for i, described := range c.Cameras {
 		if !slices.Contains(scenes, described.Scene) {
