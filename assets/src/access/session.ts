@@ -20,12 +20,14 @@ export const useSession = defineStore('session', () => {
     account.value = answer.account
   }
 
+  const may = (right: string) => account.value?.rights.includes(right) ?? false
+
   async function end(): Promise<void> {
     await request('/api/v1/session', { method: 'DELETE' })
     toLogin()
   }
 
-  return { account, load, reload: load, apply: () => undefined, end }
+  return { account, load, may, end }
 })
 
 /** To the login, and back here after it. */

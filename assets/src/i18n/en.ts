@@ -145,6 +145,7 @@ const en: Messages = {
     noBearing: 'unknown',
     unknown: 'No such camera, or not yours to see',
     noneNear: 'No camera nearby',
+    notYours: 'This account may not watch video',
   },
   streams: {
     opening: 'Opening',
@@ -175,6 +176,7 @@ const en: Messages = {
     dark: 'Dark',
     toneOn: 'Tone on',
     toneOff: 'Tone off',
+    noCases: 'This account handles no cases',
     nothingOpen: 'Choose a case from the queue or the map',
     moved: '{move}: {title}',
     reported: 'Reported as {number}',

@@ -143,6 +143,7 @@ export default {
     noBearing: '未知',
     unknown: '没有这路摄像机，或无权查看',
     noneNear: '附近没有摄像机',
+    notYours: '本账号无权看视频',
   },
   streams: {
     opening: '正在打开画面',
@@ -173,6 +174,7 @@ export default {
     dark: '深色',
     toneOn: '提示音开',
     toneOff: '提示音关',
+    noCases: '本账号不办理案卷',
     nothingOpen: '从队列或地图上选一件案卷',
     moved: '{move}：{title}',
     reported: '已上报，编号 {number}',

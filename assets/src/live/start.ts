@@ -12,19 +12,21 @@ export interface StartingRoom extends Room {
 export type Start = { kind: 'loading' } | { kind: 'ready' } | { kind: 'failed'; problem: Problem }
 
 /**
- * Loads every room's snapshot, then follows the log from the oldest of them. While the server cannot be reached it tries
- * again every 2 s: a wall that is switched on before its server must come up by itself.
+ * Asks which rooms the page has, loads the snapshot of each, then follows the log from the oldest of them. While the server
+ * cannot be reached it tries again every 2 s: a wall that is switched on before its server must come up by itself.
  */
-export function start(rooms: StartingRoom[], topics: string[]): Ref<Start> {
+export function start(open: () => Promise<StartingRoom[]>, topics: string[]): Ref<Start> {
   const state = ref<Start>({ kind: 'loading' }) as Ref<Start>
-  void run(state, rooms, topics)
+  void run(state, open, topics)
   return state
 }
 
-async function run(state: Ref<Start>, rooms: StartingRoom[], topics: string[]): Promise<void> {
+async function run(state: Ref<Start>, open: () => Promise<StartingRoom[]>, topics: string[]): Promise<void> {
   const never = new AbortController().signal
+  let rooms: StartingRoom[]
   for (;;) {
     try {
+      rooms = await open()
       await Promise.all(rooms.map((room) => room.load()))
       break
     } catch (cause) {
@@ -34,6 +36,6 @@ async function run(state: Ref<Start>, rooms: StartingRoom[], topics: string[]): 
     }
   }
   const numbers = rooms.flatMap((room) => (room.seq === undefined ? [] : [room.seq]))
-  follow(Math.min(...numbers), topics, rooms)
+  if (numbers.length > 0) follow(Math.min(...numbers), topics, rooms)
   state.value = { kind: 'ready' }
 }

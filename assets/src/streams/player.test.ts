@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Problem } from '../access/http'
 import { followRate } from './mse'
+import { transports } from './setting'
 import { backoff, failureOf, pause, StreamError } from './player'
 
 describe('a player', () => {
@@ -16,6 +17,14 @@ describe('a player', () => {
     expect(failureOf(new Problem(503, 'offline', '摄像机不可达'))).toEqual({ code: 'offline', words: '摄像机不可达' })
     expect(failureOf(new StreamError({ code: 'decode', words: '' }))).toEqual({ code: 'decode', words: '' })
     expect(failureOf(new TypeError('x'))).toEqual({ code: 'broken', words: '' })
+  })
+
+  it('takes WHEP before MSE, waits for a dark camera over MSE, and obeys the setting of the page', () => {
+    expect(transports(false, '')).toEqual(['whep', 'mse'])
+    expect(transports(true, '')).toEqual(['mse'])
+    expect(transports(true, '?video=whep')).toEqual(['whep'])
+    expect(transports(false, '?video=mse')).toEqual(['mse'])
+    expect(transports(false, '?video=avi')).toEqual(['whep', 'mse'])
   })
 
   it('stops waiting when it is closed', async () => {

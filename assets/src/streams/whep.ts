@@ -36,10 +36,20 @@ export const playWhep: Play = async (video, id, signal) => {
     await broken
   } finally {
     peer.ontrack = null
-    peer.close()
     video.srcObject = null
-    // keepalive: the goodbye of a page that is being left still goes out.
-    if (session !== null) send(session, { method: 'DELETE', keepalive: true }).catch(() => undefined)
+    void goodbye(peer, session)
+  }
+}
+
+/** Ends the session, then the connection: the other way round the server has forgotten the session before it is named. */
+async function goodbye(peer: RTCPeerConnection, session: string | null): Promise<void> {
+  try {
+    // A connection that failed has no session any more. keepalive: the goodbye of a page that is being left still goes out.
+    if (session !== null && peer.connectionState !== 'failed') await send(session, { method: 'DELETE', keepalive: true })
+  } catch {
+    // The server ended it first; there is nobody to tell.
+  } finally {
+    peer.close()
   }
 }
 
