@@ -107,6 +107,12 @@ func (s *stream) run(ctx context.Context) {
 		}
 		state, reason := diagnose(err)
 		s.mu.Lock()
+		if s.version != version { // the old address's failure says nothing about the new one
+			s.trouble()
+			s.mu.Unlock()
+			failures = 0
+			continue
+		}
 		if errors.Is(err, rtsp.ErrUnauthorized) {
 			s.refusals++
 			if s.locked() {
