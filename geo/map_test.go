@@ -3,6 +3,7 @@ package geo_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -115,5 +116,65 @@ func TestMapOfTheTown(t *testing.T) {
 		if len(found) == 0 {
 			t.Errorf("search %q finds nothing", q)
 		}
+	}
+}
+
+func TestReloadShowsWhatWasImportedWhileReadersGoOn(t *testing.T) {
+	pool := dbtest.Open(t)
+	m, err := geo.Open(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := m.Bounds(); ok || len(m.Search("永来", 5)) > 0 || m.Buildings("1") != 0 || m.Building(1) != nil {
+		t.Error("an empty map should be empty")
+	}
+	town(t, pool)
+	var reading sync.WaitGroup
+	done := make(chan struct{})
+	for range 2 {
+		reading.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					m.Locate(orb.Point{110.005, 40.41})
+					m.Search("永来", 5)
+					m.Buildings("150621901003")
+					if _, err := m.Tiles().Tile("buildings", maptile.At(orb.Point{110.005, 40.41}, 15)); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	for _, layer := range []geo.Layer{geo.Grids, geo.Buildings, geo.Backdrop} {
+		if err := m.Reload(t.Context(), layer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	reading.Wait()
+	if n := m.Buildings("150621901003"); n != 88 {
+		t.Errorf("%d buildings in 滨河社区, want 88", n)
+	}
+	found := m.Search("永来城", 5)
+	if len(found) == 0 || found[0].Name != "永来城" || found[0].Type != "building" {
+		t.Errorf("the whole name should come first: %+v", found)
+	}
+	if err := m.Reload(t.Context(), "roads"); err == nil {
+		t.Error("an unknown layer was reloaded")
+	}
+}
+
+func BenchmarkSearch(b *testing.B) {
+	pool := dbtest.Open(b)
+	town(b, pool)
+	m, err := geo.Open(b.Context(), pool)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		m.Search("3号楼", 10)
 	}
 }

@@ -37,6 +37,7 @@ func (c *clock) step(camera time.Duration) time.Duration {
 	}
 	delta := camera - c.last
 	c.last = camera
+	most := 2 * c.nominal // of the last frame, as its readers know it
 	if c.resumed || delta <= 0 || delta > maxPause {
 		c.resumed = false
 		delta, c.debt = c.nominal, 0
@@ -45,7 +46,7 @@ func (c *clock) step(camera time.Duration) time.Duration {
 		c.nominal += (delta - c.nominal) / 8
 	}
 	c.debt += delta
-	step := min(c.debt, 2*c.nominal)
+	step := min(c.debt, most)
 	step = max(step, minInterval)
 	c.debt -= step
 	c.now += step

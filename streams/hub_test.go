@@ -1,11 +1,14 @@
 package streams_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -257,6 +260,7 @@ func TestFaultsAreToldInWords(t *testing.T) {
 		{"H.265", streamtest.OtherCodec, streams.WrongCodec},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
 			room := cameras(t, streamtest.Config{Cameras: one, User: "u", Password: "p"})
 			if err := room.SetFault("C001", tc.fault); err != nil {
 				t.Fatal(err)
@@ -416,3 +420,51 @@ func TestTheSweepOf309CamerasTellsOnlyChanges(t *testing.T) {
 func id(i int) string { return fmt.Sprintf("C%03d", i) }
 
 func sprint(v any) string { return fmt.Sprint(v) }
+
+// safeBuffer is a log that the test reads while the hub writes.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func TestThePasswordIsInNoLogAndNoStatus(t *testing.T) {
+	var log safeBuffer
+	room := cameras(t, streamtest.Config{Cameras: one, User: "operator7", Password: "hunter2"})
+	h := hub(t, streams.Config{Sweep: never, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	good := room.URL("C001")
+	var told []string
+	for _, url := range []string{
+		strings.Replace(good, "hunter2", "hunter2x", 1),
+		strings.Replace(good, "/C001", "/nowhere", 1),
+		strings.Replace(good, room.Addr().String(), "127.0.0.1:1", 1),
+		strings.Replace(good, room.Addr().String(), "no such host", 1),
+		strings.Replace(good, "rtsp:", "http:", 1),
+		"rtsp://operator7:hunter2%zz@127.0.0.1/x",
+	} {
+		h.Set([]streams.Camera{{ID: "C001", URL: url}})
+		r := open(t, h, "C001")
+		s := trouble(t, r)
+		r.Close()
+		told = append(told, (&streams.UnavailableError{Camera: "C001", Status: s}).Error(), s.Reason.Zh)
+	}
+	if n := strings.Count(log.String(), "camera lost"); n < 6 {
+		t.Errorf("only %d losses are in the log", n)
+	}
+	for _, secret := range []string{"hunter2", "operator7"} {
+		if all := log.String() + strings.Join(told, "\n"); strings.Contains(all, secret) {
+			t.Errorf("%q in:\n%s", secret, all)
+		}
+	}
+}

@@ -86,7 +86,7 @@ const createImport = `
 DROP TABLE IF EXISTS building_import;
 CREATE TEMP TABLE building_import (
     n integer, line integer, code text, name text, address text, kind text, floors integer, units integer, households integer,
-    wkb bytea, geom geometry, footprint geometry, zh text, en text -- why the row is refused
+    wkb bytea, geom geometry, footprint geometry, grid text, zh text, en text -- why the row is refused
 ) ON COMMIT DROP`
 
 const (
@@ -138,14 +138,28 @@ func judge(ctx context.Context, tx pgx.Tx, report *importer.Report) error {
 }
 
 const (
-	place = `UPDATE building_import SET geom = COALESCE(geom, ST_PointOnSurface(footprint))`
+	place = `
+UPDATE building_import SET geom = ST_PointOnSurface(footprint) WHERE geom IS NULL;
+CREATE INDEX ON building_import USING gist (geom);
+ANALYZE building_import`
+
+	// The rule of grid_at, from the cells' side: each large outline is read once, and not once a point.
+	assign = `
+UPDATE building_import AS i
+SET grid = at.code
+FROM (
+    SELECT DISTINCT ON (p.n) p.n, g.code
+    FROM grid AS g JOIN building_import AS p ON ST_Covers(g.geom, p.geom)
+    ORDER BY p.n, CASE g.level WHEN 'grid' THEN 0 WHEN 'community' THEN 1 ELSE 2 END, g.code COLLATE "C"
+) AS at
+WHERE at.n = i.n`
 
 	countRepeats = `SELECT count(*) - count(DISTINCT (address, name, geom)) FROM building_import WHERE code IS NULL`
 
 	// DISTINCT ON keeps the last of equal rows: one statement must not meet the same building twice.
 	upsertCoded = `
 INSERT INTO building (code, name, address, kind, floors, units, households, grid, geom, footprint)
-SELECT code, name, address, kind, floors, units, households, grid_at(geom), geom, footprint
+SELECT code, name, address, kind, floors, units, households, grid, geom, footprint
 FROM building_import
 WHERE code IS NOT NULL
 ORDER BY n
@@ -155,21 +169,23 @@ SET name = EXCLUDED.name, address = EXCLUDED.address, kind = EXCLUDED.kind, floo
 
 	upsertPlaced = `
 INSERT INTO building (name, address, kind, floors, units, households, grid, geom, footprint)
-SELECT name, address, kind, floors, units, households, grid_at(geom), geom, footprint
+SELECT name, address, kind, floors, units, households, grid, geom, footprint
 FROM (SELECT DISTINCT ON (address, name, geom) * FROM building_import WHERE code IS NULL ORDER BY address, name, geom, n DESC) AS i
 ORDER BY n
 ON CONFLICT (address, name, geom) WHERE code IS NULL DO UPDATE
 SET kind = EXCLUDED.kind, floors = EXCLUDED.floors, units = EXCLUDED.units, households = EXCLUDED.households,
     grid = EXCLUDED.grid, footprint = EXCLUDED.footprint`
 
-	countOutside = `SELECT count(*) FROM building_import WHERE grid_at(geom) IS NULL`
+	countOutside = `SELECT count(*) FROM building_import WHERE grid IS NULL`
 	countNames   = `SELECT count(*) FROM building_import WHERE name = '' AND address = ''`
 )
 
 // write puts the rows in place and counts what should be known.
 func write(ctx context.Context, tx pgx.Tx, report *importer.Report) error {
-	if _, err := tx.Exec(ctx, place); err != nil {
-		return err
+	for _, sql := range []string{place, assign} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return err
+		}
 	}
 	for _, sql := range []string{upsertCoded, upsertPlaced} {
 		done, err := tx.Exec(ctx, sql)

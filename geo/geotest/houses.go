@@ -22,14 +22,14 @@ type house struct {
 
 // block is the land between streets, and what it is used for.
 type block struct {
-	face  int
-	grid  int
-	use   string
-	name  string
-	poly  loop
-	roads []int
-	green []loop
-	count int // houses so far, for their numbers
+	face   int
+	grid   int
+	use    string
+	name   string
+	poly   loop
+	roads  []int
+	green  []loop
+	houses []int // while they are put; thinning moves them
 }
 
 // kindOf says what a block is on the map: residential, commercial, public, industrial, market.
@@ -173,13 +173,13 @@ func (b *builder) putToilet() {
 
 // add builds a house if nothing stands in its way in the block; nil otherwise.
 func (b *builder) add(i int, p loop, kind string, floors, units, households int) *house {
-	for h := len(b.houses) - 1; h >= 0 && b.houses[h].block == i; h-- {
+	k := &b.blocks[i]
+	for _, h := range k.houses {
 		if b.houses[h].at.dist(p[0]) < 130 && overlaps(b.houses[h].poly, p) {
 			return nil
 		}
 	}
-	k := &b.blocks[i]
-	k.count++
+	k.houses = append(k.houses, len(b.houses))
 	at := p.center()
 	if !p.contains(at) {
 		at = p[0].lerp(p[1], 0.5).lerp(p[2], 0.2)

@@ -268,10 +268,27 @@ FROM grid_import AS i JOIN grid AS s ON s.geom && i.geom AND s.level = $1 AND s.
 WHERE ST_Intersects(s.geom, i.geom) AND ST_Relate(s.geom, i.geom, '2********')
   AND ST_Area(ST_Intersection(s.geom, i.geom)::geography) > 1`
 
+	// The rule of grid_at for every building in the changed area, from the cells' side: each outline is read once.
 	relocate = `
 UPDATE building AS b
+SET grid = new.code
+FROM (
+    SELECT p.id, at.code
+    FROM building AS p LEFT JOIN (
+        SELECT DISTINCT ON (q.id) q.id, g.code
+        FROM grid AS g JOIN building AS q ON ST_Covers(g.geom, q.geom)
+        WHERE q.geom && (SELECT ST_Extent(geom) FROM grid_import)
+        ORDER BY q.id, CASE g.level WHEN 'grid' THEN 0 WHEN 'community' THEN 1 ELSE 2 END, g.code COLLATE "C"
+    ) AS at ON at.id = p.id
+    WHERE p.geom && (SELECT ST_Extent(geom) FROM grid_import)
+) AS new
+WHERE new.id = b.id AND b.grid IS DISTINCT FROM new.code`
+
+	// A border that was drawn in leaves buildings behind, outside the new extent.
+	relocateLeft = `
+UPDATE building AS b
 SET grid = grid_at(b.geom)
-WHERE b.grid IN (SELECT code FROM grid_import) OR EXISTS (SELECT FROM grid_import AS i WHERE ST_Covers(i.geom, b.geom))`
+WHERE b.grid IN (SELECT code FROM grid_import) AND NOT b.geom && (SELECT ST_Extent(geom) FROM grid_import)`
 )
 
 // write puts the rows in place and notes what should be known of their neighbours.
@@ -296,6 +313,10 @@ func write(ctx context.Context, tx pgx.Tx, report *importer.Report, o Options) e
 		return err
 	}
 	report.Warn(importer.Text{Zh: "与同级网格重叠超过 1 平方米", En: "overlaps with a cell of its level by more than 1 m²"}, overlaps)
-	_, err = tx.Exec(ctx, relocate)
-	return err
+	for _, sql := range []string{relocate, relocateLeft} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -113,3 +113,127 @@ func square(props string, lon, lat, size float64) string {
 func collection(features ...string) string {
 	return "{\"type\":\"FeatureCollection\",\"features\":[\n" + strings.Join(features, ",\n") + "\n]}\n"
 }
+
+// text imports GeoJSON and commits if nothing was refused.
+func text(t *testing.T, pool *pgxpool.Pool, geojson string, o grid.Options) (*importer.Report, error) {
+	t.Helper()
+	r, err := importer.NewReader("file", strings.NewReader(geojson), 0, importer.Options{Datum: "wgs84"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run(t, pool, r, o)
+}
+
+// street puts one street, 1, over 110–110.04 E, 40–40.04 N.
+func street(t *testing.T, pool *pgxpool.Pool) {
+	t.Helper()
+	if report, err := text(t, pool, collection(square(`{"code":"1","name":"街道"}`, 110, 40, 0.04)), grid.Options{Level: grid.Street}); err != nil {
+		t.Fatal(err, report)
+	}
+}
+
+func TestARowIsRefused(t *testing.T) {
+	pool := dbtest.Open(t)
+	street(t, pool)
+	good := square(`{"code":"11","parent":"1","name":"good"}`, 110, 40, 0.01)
+	for _, tc := range []struct {
+		name, feature string
+		want          string
+	}{
+		{"without a code", square(`{"parent":"1","name":"x"}`, 110.02, 40, 0.01), "line 3 x: no code (name its column: --map code=COLUMN)"},
+		{"without a name", square(`{"code":"12","parent":"1"}`, 110.02, 40, 0.01), "line 3 12: no name (name its column: --map name=COLUMN)"},
+		{"with a code twice", square(`{"code":"11","parent":"1","name":"x"}`, 110.02, 40, 0.01), "line 3 11: the code already stands in line 2"},
+		{"with a code of another level", square(`{"code":"1","parent":"1","name":"x"}`, 110.02, 40, 0.01), "line 3 1: the code belongs to another level (street 街道)"},
+		{"without a parent", square(`{"code":"12","parent":"","name":"x"}`, 110.02, 40, 0.01), "line 3 12: no parent"},
+		{"with an unknown parent", square(`{"code":"12","parent":"9","name":"x"}`, 110.02, 40, 0.01), "line 3 12: unknown parent 9: import the level above first"},
+		{"half outside its parent", square(`{"code":"12","parent":"1","name":"x"}`, 110.035, 40, 0.01), "line 3 12: only 50.00 % of it lies inside its parent 1 (街道)"},
+		{"that is a point", `{"type":"Feature","properties":{"code":"12","parent":"1","name":"x"},"geometry":{"type":"Point","coordinates":[110,40]}}`, "line 3 12: the geometry is a Point, it must be a Polygon or MultiPolygon"},
+		{"that crosses itself", `{"type":"Feature","properties":{"code":"12","parent":"1","name":"x"},"geometry":{"type":"Polygon","coordinates":[[[110,40],[110.02,40.02],[110.02,40],[110,40.02],[110,40]]]}}`, "line 3 12: invalid polygon: Self-intersection at 110.0100000, 40.0100000"},
+		{"of an unknown kind", square(`{"code":"12","parent":"1","name":"x","kind":"big"}`, 110.02, 40, 0.01), `line 3 12: unknown kind "big": service or unit`},
+		{"with half a household", square(`{"code":"12","parent":"1","name":"x","households":1.5}`, 110.02, 40, 0.01), `line 3 12: households should be a whole number, not negative, it is "1.5"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			report, err := text(t, pool, collection(good, tc.feature), grid.Options{Level: grid.Lattice})
+			if !errors.Is(err, importer.ErrRefused) || report.Read != 2 || report.Refused != 1 || report.Written != 0 {
+				t.Fatal(err, report)
+			}
+			got := report.Refusals[0].Error()
+			if tc.name == "without a code" {
+				got = strings.Replace(got, "line 3:", "line 3 x:", 1) // it has no key to show
+			}
+			if got != tc.want {
+				t.Errorf("%s\nwant %s", got, tc.want)
+			}
+		})
+	}
+	if n := count(t, pool, `SELECT count(*) FROM grid`); n != 1 {
+		t.Errorf("%d cells, want the street only", n)
+	}
+}
+
+func TestParentsAreFound(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		by   grid.ParentBy
+		code string
+		want string
+	}{
+		{"by place, where nothing else fits", "", "x1", "150621002"},
+		{"by the longest prefix", "", "150621002001", "150621002"},
+		{"by place, though a prefix fits", grid.ByPlace, "150621002001", "150621002"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			pool := dbtest.Open(t)
+			if _, err := text(t, pool, collection(square(`{"code":"150621001","name":"一"}`, 110, 40, 0.02), square(`{"code":"150621002","name":"二"}`, 110.02, 40, 0.02)), grid.Options{Level: grid.Street}); err != nil {
+				t.Fatal(err)
+			}
+			report, err := text(t, pool, collection(square(fmt.Sprintf(`{"code":%q,"name":"x"}`, tc.code), 110.025, 40.005, 0.01)), grid.Options{Level: grid.Community, ParentBy: tc.by})
+			if err != nil {
+				t.Fatal(err, report)
+			}
+			var parent string
+			if err := pool.QueryRow(t.Context(), `SELECT parent FROM grid WHERE code = $1`, tc.code).Scan(&parent); err != nil || parent != tc.want {
+				t.Errorf("%s, %v", parent, err)
+			}
+		})
+	}
+}
+
+func TestASecondImportRenewsCellsAndTheirBuildings(t *testing.T) {
+	pool := dbtest.Open(t)
+	street(t, pool)
+	one := collection(square(`{"code":"11","parent":"1","name":"一","households":300}`, 110, 40, 0.02))
+	if _, err := text(t, pool, one, grid.Options{Level: grid.Lattice}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pool.Exec(t.Context(), `
+INSERT INTO building (code, grid, geom)
+SELECT code, grid_at(geom), geom FROM (VALUES
+    ('near', ST_SetSRID(ST_MakePoint(110.005, 40.005), 4326)), ('far', ST_SetSRID(ST_MakePoint(110.018, 40.018), 4326))) AS v(code, geom)`); err != nil {
+		t.Fatal(err)
+	}
+	id := count(t, pool, `SELECT id FROM grid WHERE code = '11'`)
+	report, err := text(t, pool, collection(square(`{"code":"11","parent":"1","name":"一网格"}`, 110, 40, 0.01)), grid.Options{Level: grid.Lattice})
+	if err != nil || report.Written != 1 {
+		t.Fatal(err, report)
+	}
+	if again := count(t, pool, `SELECT id FROM grid WHERE code = '11' AND name = '一网格' AND households = 300`); again != id {
+		t.Errorf("id %d became %d", id, again)
+	}
+	if n := count(t, pool, `SELECT count(*) FROM building WHERE (code, grid) IN (('near', '11'), ('far', '1'))`); n != 2 {
+		t.Error("the building left outside should belong to the street now")
+	}
+	report, err = text(t, pool, collection(square(`{"code":"1","name":"街道"}`, 110.005, 40, 0.04)), grid.Options{Level: grid.Street})
+	if err != nil || len(report.Warnings) != 1 || !strings.HasPrefix(report.Warnings[0].Reason.En, "cells below do not lie inside") {
+		t.Errorf("%v %+v: a street drawn in should warn of the cell it leaves out", err, report)
+	}
+}
+
+func TestCellsThatOverlapAreToldOf(t *testing.T) {
+	pool := dbtest.Open(t)
+	street(t, pool)
+	report, err := text(t, pool, collection(square(`{"code":"11","parent":"1","name":"一"}`, 110, 40, 0.01), square(`{"code":"12","parent":"1","name":"二"}`, 110.009, 40, 0.01)), grid.Options{Level: grid.Lattice})
+	if err != nil || len(report.Warnings) != 1 || !strings.HasPrefix(report.Warnings[0].Reason.En, "overlaps with a cell") {
+		t.Errorf("%v %+v", err, report)
+	}
+}

@@ -82,7 +82,6 @@ func (t *table) next() (*Record, error) {
 		return nil, t.broken(err)
 	}
 	t.text.rowEnds()
-	t.text.newlines = t.text.newlines[:0]
 	line, _ := t.csv.FieldPos(0)
 	rec := &Record{Line: line, header: t.header, row: row, options: t.options}
 	if len(row) != len(t.header) {

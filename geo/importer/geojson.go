@@ -14,138 +14,252 @@ import (
 )
 
 // features reads a GeoJSON FeatureCollection (RFC 7946) one feature at a time.
+//
+// The text is cut at brackets into values, and encoding/json reads each: its Decoder would do the cutting, but cannot say
+// in which line of the file a value is broken.
 type features struct {
 	name    string
-	json    *json.Decoder
+	in      *bufio.Reader
 	text    *text
 	options *Options
+	line    int  // of the next byte
+	begun   bool // the collection's brace was read
 	inside  bool // the array of features
+	any     bool // "features" was seen
+	comma   bool // the next member or feature must follow a comma
 	over    bool
-	kind    string // the collection's "type"
-	any     bool   // "features" was seen
 }
 
 func newFeatures(name string, r *bufio.Reader, t *text, o *Options) *features {
-	return &features{name: name, json: json.NewDecoder(r), text: t, options: o}
+	return &features{name: name, in: r, text: t, options: o, line: 1}
 }
 
 func (f *features) next() (*Record, error) {
-	if f.over {
-		return nil, io.EOF
-	}
-	if !f.inside {
-		if err := f.open(); err != nil {
+	for !f.over {
+		if !f.inside {
+			if err := f.members(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		c, err := f.peek()
+		if err != nil {
 			return nil, err
 		}
-		if f.over {
-			return nil, io.EOF
+		if c == ']' {
+			f.in.Discard(1) // it was peeked
+			f.inside, f.comma = false, true
+			continue
 		}
-	}
-	if !f.json.More() {
-		if _, err := f.json.Token(); err != nil { // the closing bracket
-			return nil, f.broken(err)
+		if err := f.between(); err != nil {
+			return nil, err
 		}
-		f.inside = false
-		return f.next()
+		raw, line, err := f.value()
+		if err != nil {
+			return nil, err
+		}
+		f.text.rowEnds()
+		return f.record(line, raw), nil
 	}
-	var raw json.RawMessage
-	if err := f.json.Decode(&raw); err != nil {
-		return nil, f.broken(err)
-	}
-	line := f.text.lineAt(f.json.InputOffset() - int64(len(raw)))
-	f.text.rowEnds()
-	return f.record(line, raw), nil
+	return nil, io.EOF
 }
 
-// open reads members up to the array of features, or to the end of the collection.
-func (f *features) open() error {
-	if f.kind == "" && !f.any {
-		token, err := f.json.Token()
-		if err != nil {
-			return f.broken(err)
-		}
-		if token != json.Delim('{') {
+// members reads the collection's members up to its array of features, or to its end.
+func (f *features) members() error {
+	if !f.begun {
+		if c, err := f.peek(); err != nil {
+			return err
+		} else if c != '{' {
 			return f.fail(Text{"不是 GeoJSON 对象: 需要 FeatureCollection", "not a GeoJSON object: a FeatureCollection is needed"})
 		}
+		f.in.Discard(1)
+		f.begun = true
 	}
-	for f.json.More() {
-		token, err := f.json.Token()
+	for {
+		c, err := f.peek()
 		if err != nil {
-			return f.broken(err)
+			return err
 		}
-		switch token {
-		case "features":
-			bracket, err := f.json.Token()
-			if err != nil {
-				return f.broken(err)
-			}
-			if bracket != json.Delim('[') || f.any {
+		if c == '}' {
+			f.in.Discard(1)
+			return f.end()
+		}
+		if err := f.between(); err != nil {
+			return err
+		}
+		raw, _, err := f.value()
+		if err != nil {
+			return err
+		}
+		var member string
+		if json.Unmarshal(raw, &member) != nil {
+			return f.broken("a member's name is needed")
+		}
+		if c, err := f.peek(); err != nil {
+			return err
+		} else if c != ':' {
+			return f.broken("a colon is needed after " + string(raw))
+		}
+		f.in.Discard(1)
+		if member == "features" {
+			if c, err := f.peek(); err != nil {
+				return err
+			} else if c != '[' || f.any {
 				return f.fail(Text{"features 应为一个数组", "features should be one array"})
 			}
-			f.inside, f.any = true, true
+			f.in.Discard(1)
+			f.inside, f.any, f.comma = true, true, false
 			return nil
-		case "type":
-			if err := f.json.Decode(&f.kind); err != nil {
-				return f.broken(err)
-			}
-			if f.kind != "FeatureCollection" {
-				return f.fail(Text{fmt.Sprintf("GeoJSON 类型是 %q, 需要 FeatureCollection", f.kind), fmt.Sprintf("GeoJSON of type %q: a FeatureCollection is needed", f.kind)})
-			}
-		case "crs":
-			var member struct{ Properties struct{ Name string } }
-			if err := f.json.Decode(&member); err != nil {
-				return f.broken(err)
-			}
-			if name := member.Properties.Name; !degrees(name) {
-				return f.fail(Text{fmt.Sprintf("文件自称坐标系为 %s: 请转换为经纬度 (EPSG:4326)", name), fmt.Sprintf("the file says its coordinates are %s: convert it to lon, lat (EPSG:4326)", name)})
-			}
-		default:
-			var skip json.RawMessage
-			if err := f.json.Decode(&skip); err != nil {
-				return f.broken(err)
-			}
+		}
+		if raw, _, err = f.value(); err != nil {
+			return err
+		}
+		if err := f.member(member, raw); err != nil {
+			return err
 		}
 	}
-	if _, err := f.json.Token(); err != nil { // the closing brace
-		return f.broken(err)
+}
+
+// member looks at what the collection says of itself.
+func (f *features) member(name string, raw []byte) error {
+	switch name {
+	case "type":
+		if string(raw) != `"FeatureCollection"` {
+			return f.fail(Text{fmt.Sprintf("GeoJSON 类型是 %s, 需要 FeatureCollection", raw), fmt.Sprintf("GeoJSON of type %s: a FeatureCollection is needed", raw)})
+		}
+	case "crs": // of GeoJSON 2008
+		var member struct{ Properties struct{ Name string } }
+		if err := json.Unmarshal(raw, &member); err != nil {
+			return f.fail(Text{"crs 无法读取", "unreadable crs"})
+		}
+		if name := member.Properties.Name; !degrees(name) {
+			return f.fail(Text{fmt.Sprintf("文件自称坐标系为 %s: 请转换为经纬度 (EPSG:4326)", name), fmt.Sprintf("the file says its coordinates are %s: convert it to lon, lat (EPSG:4326)", name)})
+		}
 	}
+	return nil
+}
+
+// degrees says whether a crs name means longitude and latitude; which datum is for the label to say.
+func degrees(name string) bool {
+	return name == "" || strings.HasSuffix(name, "CRS84") || strings.HasSuffix(name, ":4326") || strings.HasSuffix(name, ":4490")
+}
+
+func (f *features) end() error {
 	if !f.any {
 		return f.fail(Text{"没有 features: 需要 FeatureCollection", "no features: a FeatureCollection is needed"})
 	}
-	if _, err := f.json.Token(); err != io.EOF {
+	if _, err := f.skip(); err == nil {
 		return f.fail(Text{"FeatureCollection 之后还有内容", "something follows after the FeatureCollection"})
+	} else if err != io.EOF {
+		return err
 	}
 	f.over = true
 	return nil
 }
 
-// degrees says whether a GeoJSON 2008 crs name is longitude and latitude; which datum is for the label to say.
-func degrees(name string) bool {
-	for _, end := range []string{"CRS84", "4326", "4490", ""} {
-		if (end == "" && name == "") || (end != "" && strings.HasSuffix(name, end)) {
-			return true
-		}
+// between takes the comma that stands before every member and feature but the first.
+func (f *features) between() error {
+	if !f.comma {
+		f.comma = true
+		return nil
 	}
-	return false
-}
-
-func (f *features) fail(reason Text) error {
-	return &FileError{f.name, f.text.lineAt(f.json.InputOffset()), reason}
-}
-
-func (f *features) broken(err error) error {
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		return &FileError{f.name, f.text.lineAt(max(f.json.InputOffset(), syntax.Offset)), Text{"JSON 格式错误: " + syntax.Error(), "broken JSON: " + syntax.Error()}}
-	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
-		return &FileError{f.name, f.text.line, Text{"文件不完整: JSON 中途结束", "the file is cut off: the JSON ends in the middle"}}
-	}
-	var file *FileError
-	if errors.As(err, &file) {
+	c, err := f.peek()
+	if err != nil {
 		return err
 	}
-	return f.fail(Text{"JSON 格式错误: " + err.Error(), "broken JSON: " + err.Error()})
+	if c != ',' {
+		return f.broken("a comma is needed before " + string(rune(c)))
+	}
+	f.in.Discard(1)
+	return nil
+}
+
+// skip passes white space and peeks at the byte after it; io.EOF at the end of the file.
+func (f *features) skip() (byte, error) {
+	for {
+		c, err := f.in.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		switch c {
+		case '\n':
+			f.line++
+		case ' ', '\t', '\r':
+		default:
+			return c, f.in.UnreadByte()
+		}
+	}
+}
+
+// peek is skip where the file must go on.
+func (f *features) peek() (byte, error) {
+	c, err := f.skip()
+	if err == io.EOF {
+		return 0, f.cutOff()
+	}
+	return c, err
+}
+
+// value takes one JSON value and says in which line it begins.
+func (f *features) value() (raw []byte, line int, err error) {
+	if _, err := f.peek(); err != nil {
+		return nil, 0, err
+	}
+	line = f.line
+	depth, quoted, escaped := 0, false, false
+	for {
+		c, err := f.in.ReadByte()
+		if err == io.EOF {
+			return nil, 0, f.cutOff()
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if depth == 0 && !quoted && len(raw) > 0 && (c == ',' || c == ':' || c == '}' || c == ']' || c <= ' ') { // the end of a number or word
+			f.in.UnreadByte() // it was read
+			break
+		}
+		raw = append(raw, c)
+		switch {
+		case c == '\n':
+			f.line++
+		case escaped:
+			escaped = false
+			continue
+		case quoted && c == '\\':
+			escaped = true
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		}
+		if depth <= 0 && !quoted && (c == '"' || c == '}' || c == ']') {
+			break
+		}
+	}
+	if !json.Valid(raw) {
+		var any any
+		err := json.Unmarshal(raw, &any)
+		at := f.line
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+			at = line + bytes.Count(raw[:min(int(syntax.Offset), len(raw))], []byte{'\n'})
+		}
+		return nil, 0, &FileError{f.name, at, Text{"JSON 格式错误: " + err.Error(), "broken JSON: " + err.Error()}}
+	}
+	return raw, line, nil
+}
+
+func (f *features) fail(reason Text) error { return &FileError{f.name, f.line, reason} }
+
+func (f *features) broken(what string) error {
+	return f.fail(Text{"JSON 格式错误: " + what, "broken JSON: " + what})
+}
+
+func (f *features) cutOff() error {
+	return f.fail(Text{"文件不完整: JSON 中途结束", "the file is cut off: the JSON ends in the middle"})
 }
 
 // record reads one feature; what is wrong with it becomes the record's fault.

@@ -12,15 +12,14 @@ const maxRow = 32 << 20
 // text passes a file's bytes on, as long as they are text: UTF-8 without NUL, its byte order mark taken off.
 // It counts lines, and bytes since the last row.
 type text struct {
-	name     string
-	in       io.Reader
-	read     int64   // bytes taken from in
-	out      int64   // bytes passed on
-	line     int     // of the next byte
-	part     []byte  // the beginning of a sign whose end was not read yet
-	newlines []int64 // places in what was passed on, for lineAt
-	row      int64   // out, when the last row was complete
-	err      error
+	name string
+	in   io.Reader
+	read int64  // bytes taken from in
+	out  int64  // bytes passed on
+	line int    // of the next byte
+	part []byte // the beginning of a sign whose end was not read yet
+	row  int64  // out, when the last row was complete
+	err  error
 }
 
 func newText(name string, r io.Reader) *text { return &text{name: name, in: r, line: 1} }
@@ -47,7 +46,6 @@ func (t *text) Read(p []byte) (int, error) {
 		c := b[good]
 		switch {
 		case c == '\n':
-			t.newlines = append(t.newlines, t.out+int64(good))
 			t.line++
 			good++
 		case c == 0:
@@ -86,17 +84,6 @@ func (t *text) Read(p []byte) (int, error) {
 func (t *text) fail(reason Text) error {
 	t.err = &FileError{t.name, t.line, reason}
 	return t.err
-}
-
-// lineAt returns the line of the byte at offset; offsets must not fall from call to call.
-func (t *text) lineAt(offset int64) int {
-	before := 0
-	for before < len(t.newlines) && t.newlines[before] < offset {
-		before++
-	}
-	line := t.line - len(t.newlines) + before
-	t.newlines = append(t.newlines[:0], t.newlines[before:]...)
-	return line
 }
 
 // rowEnds says that a row is complete; what was read ahead of it counts to the next.

@@ -145,12 +145,9 @@ func (st *set) change(i int, next *layerState, touched []box) {
 
 // Tile returns one tile of set: ErrNoLayer for an unknown set, ErrNoTile outside its zooms.
 func (s *Store) Tile(set string, at maptile.Tile) (*Tile, error) {
-	st := s.sets[set]
-	if st == nil {
-		return nil, ErrNoLayer
-	}
-	if at.Z < st.spec.MinZoom || at.Z > st.spec.MaxZoom || at.X>>at.Z != 0 || at.Y>>at.Z != 0 {
-		return nil, ErrNoTile
+	st, err := s.serves(set, at)
+	if err != nil {
+		return nil, err
 	}
 	now := st.state.Load()
 	if t := now.cache.get(at); t != nil {
@@ -159,6 +156,27 @@ func (s *Store) Tile(set string, at maptile.Tile) (*Tile, error) {
 	t := now.encode(at)
 	now.cache.put(at, t, func() bool { return st.state.Load() == now })
 	return t, nil
+}
+
+// Encode is Tile past the cache: it makes the tile anew and does not keep it.
+func (s *Store) Encode(set string, at maptile.Tile) (*Tile, error) {
+	st, err := s.serves(set, at)
+	if err != nil {
+		return nil, err
+	}
+	return st.state.Load().encode(at), nil
+}
+
+// serves finds the set and checks the address.
+func (s *Store) serves(name string, at maptile.Tile) (*set, error) {
+	st := s.sets[name]
+	if st == nil {
+		return nil, ErrNoLayer
+	}
+	if at.Z < st.spec.MinZoom || at.Z > st.spec.MaxZoom || at.X>>at.Z != 0 || at.Y>>at.Z != 0 {
+		return nil, ErrNoTile
+	}
+	return st, nil
 }
 
 // bound is the extent of all features of the set.

@@ -90,8 +90,11 @@ func (t *Tile) Plain() []byte {
 
 // ParseAddress reads the parts of /{z}/{x}/{y}.mvt (.pbf, or no ending, will do); ErrNoTile where they name no tile.
 func ParseAddress(z, x, y string) (maptile.Tile, error) {
-	y, _ = strings.CutSuffix(y, ".mvt")
-	y, _ = strings.CutSuffix(y, ".pbf")
+	if s, ok := strings.CutSuffix(y, ".mvt"); ok {
+		y = s
+	} else {
+		y = strings.TrimSuffix(y, ".pbf")
+	}
 	var n [3]uint32
 	for i, s := range []string{z, x, y} {
 		v, err := strconv.ParseUint(s, 10, 32)

@@ -18,6 +18,8 @@ import (
 const (
 	// connectWait is how long a browser that has its answer may take to connect.
 	connectWait = 15 * time.Second
+	// gatherWait is how long the answer's candidates may take; they take milliseconds.
+	gatherWait = 2 * time.Second
 	// rewindPause is the shortest time between two repetitions of the cached pictures.
 	rewindPause = time.Second
 	// payloadSize leaves room in 1,280 bytes (the least MTU of IPv6) for IP, UDP, RTP, SRTP and a tunnel.
@@ -66,7 +68,11 @@ func newSession(camera string, pc *webrtc.PeerConnection, reader *streams.Reader
 	if err := pc.SetLocalDescription(answer); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrBadOffer, err)
 	}
-	<-gathered // host candidates of an open socket: no network is asked
+	select { // host candidates of an open socket: no network is asked
+	case <-gathered:
+	case <-time.After(gatherWait):
+		return nil, fmt.Errorf("%w: it leads to no transport", ErrBadOffer)
+	}
 	p := &session{
 		camera: camera, pc: pc, sender: sender, track: track, reader: reader,
 		connected: make(chan struct{}), lost: make(chan struct{}, 1), end: end,

@@ -73,14 +73,12 @@ type stage struct {
 	scene
 	light
 	still *canvas
-	grain *canvas
 }
 
 func newStage(s scene, l light, number int) *stage {
 	w := &world{newCanvas(), s.lens, l}
 	s.still(w, newRandom(uint64(number)+11))
-	st := &stage{scene: s, light: l, still: w.canvas}
-	return st
+	return &stage{scene: s, light: l, still: w.canvas}
 }
 
 // picture draws the scene at t of its loop, 0 to 1.
@@ -282,11 +280,11 @@ func check(scene, clip []byte) error {
 		noisy.Write([]byte{0, 0, 0, 1})
 		noisy.Write(nalu)
 	}
-	want, err := decode(scene, encoded)
+	want, err := decode(scene)
 	if err != nil {
 		return err
 	}
-	got, err := decode(noisy.Bytes(), height)
+	got, err := decode(noisy.Bytes())
 	if err != nil {
 		return err
 	}
@@ -308,9 +306,9 @@ func check(scene, clip []byte) error {
 	return nil
 }
 
-func decode(stream []byte, rows int) ([]byte, error) {
-	cmd := exec.Command("ffmpeg", "-v", "error", "-f", "h264", "-i", "-", "-f", "rawvideo", "-pix_fmt", "gray", "-vf",
-		"extractplanes=y", "-")
+// decode gives the luma of a stream's pictures; ffmpeg must have nothing to say.
+func decode(stream []byte) ([]byte, error) {
+	cmd := exec.Command("ffmpeg", "-v", "error", "-f", "h264", "-i", "-", "-vf", "extractplanes=y", "-f", "rawvideo", "-")
 	cmd.Stdin = bytes.NewReader(stream)
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
@@ -318,7 +316,6 @@ func decode(stream []byte, rows int) ([]byte, error) {
 	if err == nil && complaints.Len() > 0 {
 		err = fmt.Errorf("ffmpeg: %s", complaints.String())
 	}
-	_ = rows
 	return out, err
 }
 

@@ -91,9 +91,6 @@ func (w *world) vehicle(m mover) {
 	// solid draws a box of the vehicle, its unseen sides left out.
 	solid := func(col rgb, l0, l1, y0, y1, in0, in1, half float64) {
 		side := func(s, lit float64) { quad(col, lit, p(l0, y0, s), p(l1, y0, s), p(l1-in1, y1, s), p(l0+in0, y1, s)) }
-		center := w.view(m.at)
-		seenFrom := func(a v3) bool { return w.view(a).z < center.z+.01 || true }
-		_ = seenFrom
 		order := []float64{-half, half}
 		if w.view(p((l0+l1)/2, 0, -half)).z < w.view(p((l0+l1)/2, 0, half)).z {
 			order = []float64{half, -half}
@@ -103,7 +100,6 @@ func (w *world) vehicle(m mover) {
 		if w.view(p(l0, 0, 0)).z > w.view(p(l1, 0, 0)).z {
 			ends = []float64{l0, l1}
 		}
-		lits := map[bool]float64{true: .85, false: .3}
 		side(order[0], .2)
 		for i, l := range ends {
 			top := l - in1
@@ -112,7 +108,11 @@ func (w *world) vehicle(m mover) {
 			}
 			quad(col, .5, p(l, y0, -half), p(l, y0, half), p(top, y1, half*.94), p(top, y1, -half*.94))
 			if i == 0 {
-				side(order[1], lits[order[1] > 0])
+				lit := .3
+				if order[1] > 0 {
+					lit = .85
+				}
+				side(order[1], lit)
 			}
 		}
 		quad(col, 1, p(l0+in0, y1, -half*.96), p(l1-in1, y1, -half*.96), p(l1-in1, y1, half*.96), p(l0+in0, y1, half*.96))
@@ -135,9 +135,9 @@ func (w *world) vehicle(m mover) {
 	for _, s := range []float64{-f.half * .72, f.half * .72} {
 		tail, front := p(-.02, f.body*.72, s), p(f.length+.02, f.body*.62, s)
 		if w.view(tail).z < w.view(front).z {
-			w.spot(tail, hex(0xff3322), .2, m.kind)
+			w.spot(tail, hex(0xff3322), .2)
 		} else {
-			w.spot(front, hex(0xfff3da), .24, m.kind)
+			w.spot(front, hex(0xfff3da), .24)
 		}
 	}
 	if w.night { // headlights on the road
@@ -150,7 +150,7 @@ func (w *world) vehicle(m mover) {
 }
 
 // spot is a lamp of a vehicle.
-func (w *world) spot(p v3, col rgb, r float64, kind int) {
+func (w *world) spot(p v3, col rgb, r float64) {
 	c, k, ok := w.at(p)
 	if !ok {
 		return
@@ -209,7 +209,7 @@ func (w *world) rider(m mover) {
 	tyre := shade(hex(0x1b1e22), .5)
 	w.disc(tyre, 1, c.x-k*d, c.y-k*.28, k*max(.07, math.Abs(d)*.5), k*.28)
 	w.disc(tyre, 1, c.x+k*d, c.y-k*.28, k*max(.07, math.Abs(d)*.5), k*.28)
-	w.fill(shade(r0(m), .7), 1, pt{c.x - k*(.12+math.Abs(d)), c.y - k*.72}, pt{c.x + k*(.12+math.Abs(d)), c.y - k*.72},
+	w.fill(shade(m.col.mix(hex(0x20252b), .6), .7), 1, pt{c.x - k*(.12+math.Abs(d)), c.y - k*.72}, pt{c.x + k*(.12+math.Abs(d)), c.y - k*.72},
 		pt{c.x + k*(.1+math.Abs(d)*.6), c.y - k*.35}, pt{c.x - k*(.1+math.Abs(d)*.6), c.y - k*.35})
 	w.fill(shade(m.col, .85), 1, pt{c.x - k*.22, c.y - k*1.35}, pt{c.x + k*.22, c.y - k*1.35},
 		pt{c.x + k*.2, c.y - k*.65}, pt{c.x - k*.2, c.y - k*.65})
@@ -222,8 +222,6 @@ func (w *world) rider(m mover) {
 		w.glow(col, .9, c.x+k*d, c.y-k*y, k*.3+1, k*.3+1)
 	}
 }
-
-func r0(m mover) rgb { return m.col.mix(hex(0x20252b), .6) }
 
 // lane is a row of things that move along a line and, after one loop, stand where they stood.
 type lane struct {

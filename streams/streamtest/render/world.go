@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -192,7 +193,7 @@ type block struct {
 
 func (w *world) building(b block, r *random) {
 	w.box(b.col, b.x0, b.x1, 0, b.h, b.z0, b.z1)
-	base := wall{height: b.h, floor: 3.2, bay: cmpOr(b.bay, 3), shop: b.shop, occupied: .42}
+	base := wall{height: b.h, floor: 3.2, bay: cmp.Or(b.bay, 3), shop: b.shop, occupied: .42}
 	if w.eye.z < b.z0 {
 		f := base
 		f.a, f.u, f.length, f.lit = v3{b.x0, 0, b.z0}, v3{1, 0, 0}, b.x1-b.x0, .55
@@ -212,13 +213,6 @@ func (w *world) building(b block, r *random) {
 		w.box(b.col.mul(.8), b.x0+2, b.x0+5, b.h, b.h+2.4, b.z0+2, b.z0+5)
 		w.box(b.col.mul(1.1), (b.x0+b.x1)/2, (b.x0+b.x1)/2+2, b.h, b.h+1.2, (b.z0+b.z1)/2, (b.z0+b.z1)/2+3)
 	}
-}
-
-func cmpOr(a, b float64) float64 {
-	if a != 0 {
-		return a
-	}
-	return b
 }
 
 // sides draws buildings far ones first.
