@@ -250,7 +250,7 @@ func sets() []tile.Set {
 			{Name: "grid_labels", Fields: []tile.Field{{Name: "code", Type: text}, {Name: "name", Type: text}, {Name: "level", Type: text}}},
 		}},
 		{Name: "buildings", MinZoom: first, MaxZoom: last, Layers: []tile.Layer{
-			{Name: "buildings", FarBelow: 15, ThinBelow: 14, Fields: []tile.Field{{Name: "id", Type: number}, {Name: "name", Type: text}, {Name: "address", Type: text}, {Name: "kind", Type: text}, {Name: "floors", Type: number}}},
+			{Name: "buildings", FarBelow: 14, ThinBelow: 14, Fields: []tile.Field{{Name: "id", Type: number}, {Name: "name", Type: text}, {Name: "address", Type: text}, {Name: "kind", Type: text}, {Name: "floors", Type: number}}},
 		}},
 		{Name: "cameras", MinZoom: first, MaxZoom: last, Layers: []tile.Layer{
 			{Name: "cameras", Fields: []tile.Field{{Name: "id", Type: text}, {Name: "name", Type: text}, {Name: "bearing", Type: number}, {Name: "angle", Type: number}, {Name: "range", Type: number}, {Name: "ptz", Type: yes}, {Name: "state", Type: text}, {Name: "grid", Type: text}}},

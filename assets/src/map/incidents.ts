@@ -4,7 +4,9 @@ import { lightOf } from '../cases/lights'
 import type { CaseChange } from '../cases/store'
 import type { Case } from '../cases/types'
 
-/** Changes are drawn in batches: updateData has no back-pressure of its own. */
+/**
+ * The first change is drawn at once, what follows within this time in one batch: updateData has no back-pressure of its own.
+ */
 const batchMs = 250
 /** The hot source stays small; beyond this it is folded into the cold one. */
 const hotLimit = 200
@@ -35,6 +37,7 @@ export class Incidents {
   readonly #ticking: ReturnType<typeof setInterval>
   #timer: ReturnType<typeof setTimeout> | undefined
   #drawing = false
+  #drawnAt = 0
 
   constructor(map: MapLibre, cases: Cases, serverNow: () => number) {
     this.#map = map
@@ -65,7 +68,7 @@ export class Incidents {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       void this.#draw()
-    }, batchMs)
+    }, Math.max(0, this.#drawnAt + batchMs - Date.now()))
   }
 
   #all(): void {
@@ -86,6 +89,7 @@ export class Incidents {
 
   async #draw(): Promise<void> {
     if (this.#drawing) {
+      this.#drawnAt = Date.now() // the batch under way is slow: wait another while
       this.#schedule()
       return
     }
@@ -108,6 +112,7 @@ export class Incidents {
     this.#pending.clear()
     this.#pulse()
     this.#drawing = true
+    this.#drawnAt = Date.now()
     try {
       await this.#source('cases-hot')?.updateData({ add, remove })
     } finally {

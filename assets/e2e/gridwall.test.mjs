@@ -1,0 +1,21 @@
+import { after, before } from 'node:test'
+import { desk } from './desk.mjs'
+import { foreign } from './foreign.mjs'
+import { recovery } from './recovery.mjs'
+import { Server } from './harness/server.mjs'
+import { sc1 } from './sc1.mjs'
+import { wall } from './wall.mjs'
+
+/** One server for all: making a demo world takes longer than most of the tests. Recovery comes last, it kills it. */
+const world = {}
+
+before(async () => {
+  world.server = await Server.start()
+})
+after(() => world.server?.stop())
+
+wall(world)
+desk(world)
+sc1(world)
+foreign(world)
+recovery(world)
