@@ -45,12 +45,7 @@ func (r *Room) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		r.pendingMu.Lock()
-		found := r.pending
-		if len(found) > 0 {
-			r.pending = map[string]streams.Status{}
-		}
-		r.pendingMu.Unlock()
+		found := r.take()
 		if len(found) == 0 {
 			continue
 		}
@@ -62,6 +57,18 @@ func (r *Room) Run(ctx context.Context) error {
 			r.pendingMu.Unlock()
 		}
 	}
+}
+
+// take empties what is pending; nothing pending is nil.
+func (r *Room) take() map[string]streams.Status {
+	r.pendingMu.Lock()
+	defer r.pendingMu.Unlock()
+	if len(r.pending) == 0 {
+		return nil
+	}
+	found := r.pending
+	r.pending = map[string]streams.Status{}
+	return found
 }
 
 const setState = `
