@@ -45,6 +45,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
   const layers = [
     ...ground(input),
     ...tint(input),
+    ...water(input),
     ...roads(input),
     ...buildings(input),
     ...borders(input),
@@ -63,7 +64,7 @@ const own: Record<TileLayer, { promoteId?: Record<string, string> }> = {
   cameras: { promoteId: { cameras: 'id' } },
 }
 
-function ground({ palette: p, scale }: StyleInput): LayerSpecification[] {
+function ground({ palette: p }: StyleInput): LayerSpecification[] {
   const fill = (id: string, sourceLayer: string, color: DataDrivenPropertyValueSpecification<string>): LayerSpecification => ({
     id,
     type: 'fill',
@@ -76,7 +77,13 @@ function ground({ palette: p, scale }: StyleInput): LayerSpecification[] {
     fill('land', 'land', p['map-land']),
     fill('block', 'block', ['match', ['get', 'kind'], ['commercial', 'market', 'industrial'], p['map-block-warm'], p['map-block']]),
     fill('green', 'green', p['map-green']),
-    fill('water', 'water', p['map-water']),
+  ]
+}
+
+/** Over the tint: a river belongs to no load. */
+function water({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  return [
+    { id: 'water', type: 'fill', source: 'backdrop', 'source-layer': 'water', paint: { 'fill-color': p['map-water'] } },
     {
       id: 'water-shore',
       type: 'line',
