@@ -45,13 +45,13 @@ func demo(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		fresh := w == nil
-		if fresh {
-			if w, err = settle(life, server, town, step); err != nil {
+		fresh := false
+		if w == nil {
+			if w, fresh, err = settle(life, server, town, step); err != nil {
 				return err
 			}
 		}
-		w.URL, w.Wall.URL = server.url, server.url+"/wall/main"
+		w.URL, w.Wall.URL = server.url, server.url+"/wall/main" // the tokens of an earlier start hold on, and walls stay signed in
 		room, err := hang(life, server, town, step)
 		if err != nil {
 			return err

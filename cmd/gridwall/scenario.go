@@ -66,7 +66,7 @@ func scenario(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	w, err := settle(ctx, server, geotest.New(townSeed), func(string) {})
+	w, _, err := settle(ctx, server, geotest.New(townSeed), func(string) {})
 	if err == nil {
 		err = story.run(ctx, w, os.Stdout)
 	}

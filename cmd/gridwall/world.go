@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gridwall/dashboard/access"
@@ -100,52 +101,71 @@ func (w *world) write(file string) error {
 	return os.Rename(file+".new", file)
 }
 
-// settle brings the town into an empty server by the ordinary importer, and makes the accounts.
-func settle(ctx context.Context, s *server, town *geotest.Town, step func(what string)) (*world, error) {
+// settle brings the town into an empty server by the ordinary importer, and lets people in. fresh says that it was empty.
+func settle(ctx context.Context, s *server, town *geotest.Town, step func(what string)) (w *world, fresh bool, err error) {
+	if err := s.pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT FROM grid)`).Scan(&fresh); err != nil {
+		return nil, false, err
+	}
+	if fresh {
+		if err := importTown(ctx, s, town, step); err != nil {
+			return nil, fresh, err
+		}
+	}
+	step("the accounts")
+	w, err = letIn(ctx, s, town)
+	return w, fresh, err
+}
+
+func importTown(ctx context.Context, s *server, town *geotest.Town, step func(what string)) error {
 	departments, officers, err := rosterFiles(town)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	wgs84 := importer.Options{Datum: crs.WGS84}
 	for _, f := range []struct {
-		what string
-		source
-		level grid.Level
+		what, kind string
+		data       []byte
+		level      grid.Level
 	}{
-		{"the backdrop", source{kind: "backdrop", name: "backdrop.geojson", Reader: bytes.NewReader(town.Backdrop)}, ""},
-		{"the street", source{kind: "grids", name: "streets.geojson", Reader: bytes.NewReader(town.Streets)}, grid.Street},
-		{"the communities", source{kind: "grids", name: "communities.geojson", Reader: bytes.NewReader(town.Communities)}, grid.Community},
-		{"the grids", source{kind: "grids", name: "grids.geojson", Reader: bytes.NewReader(town.Grids)}, grid.Lattice},
-		{"the buildings", source{kind: "buildings", name: "buildings.geojson", Reader: bytes.NewReader(town.Buildings)}, ""},
-		{"the departments", source{kind: "departments", name: "departments.csv", Reader: bytes.NewReader(departments)}, ""},
-		{"the officers", source{kind: "officers", name: "officers.csv", Reader: bytes.NewReader(officers)}, ""},
+		{"the backdrop", "backdrop", town.Backdrop, ""},
+		{"the street", "grids", town.Streets, grid.Street},
+		{"the communities", "grids", town.Communities, grid.Community},
+		{"the grids", "grids", town.Grids, grid.Lattice},
+		{"the buildings", "buildings", town.Buildings, ""},
+		{"the departments", "departments", departments, ""},
+		{"the officers", "officers", officers, ""},
 	} {
 		step(f.what)
-		report, err := importInto(ctx, s.pool, f.source, importOptions{reader: wgs84, grid: grid.Options{Level: f.level}})
+		in := source{kind: f.kind, name: f.what, size: int64(len(f.data)), Reader: bytes.NewReader(f.data)}
+		report, err := importInto(ctx, s.pool, in, importOptions{reader: wgs84, grid: grid.Options{Level: f.level}})
 		if err != nil {
 			if report != nil {
 				err = fmt.Errorf("%w\n%s", err, report.In("en"))
 			}
-			return nil, fmt.Errorf("import %s: %w", f.what, err)
+			return fmt.Errorf("import %s: %w", f.what, err)
 		}
 	}
-	step("the accounts")
+	return nil
+}
+
+// letIn makes the accounts, the administrator's token and the wall's.
+func letIn(ctx context.Context, s *server, town *geotest.Town) (*world, error) {
 	code := map[string]string{}
 	for _, d := range town.Departments {
 		code[d.Name] = d.Code
 	}
-	w := &world{URL: s.url, Accounts: demoAccounts}
-	for _, a := range append(demoAccounts, handlers(town)...) {
+	for _, a := range append(slices.Clone(demoAccounts), handlers(town)...) {
 		account := access.Account{Username: a.Username, Name: a.name, Role: a.Role, Password: a.Password, Department: code[a.department]}
 		if err := s.dash.Access.SaveAccount(ctx, account); err != nil {
 			return nil, err
 		}
 	}
+	w := &world{URL: s.url, Accounts: demoAccounts, Wall: demoWall{URL: s.url + "/wall/main"}}
+	var err error
 	if w.Token, err = s.dash.Access.NewToken(ctx, "admin", "demo"); err != nil {
 		return nil, err
 	}
 	w.Wall.Token, err = s.dash.Access.NewDevice(ctx, "main")
-	w.Wall.URL = s.url + "/wall/main"
 	return w, err
 }
 

@@ -32,7 +32,7 @@ export class Server {
 
   async #run(address) {
     const file = join(this.dir, 'demo.json')
-    await rm(file, { force: true })
+    this.#log = ''
     const env = { ...process.env, GRIDWALL_ADDR: address, GRIDWALL_DATA_DIR: this.dir }
     delete env.DATABASE_URL
     if (this.still) env.GRIDWALL_DEMO_STILL = '1'
@@ -45,8 +45,7 @@ export class Server {
     this.#child.once('error', () => (ended = true))
     this.world = await until(startMs, async () => {
       if (ended) throw new Error(`${binary} demo ended before it served:\n${this.#log}`)
-      const text = await readFile(file, 'utf8').catch(() => '')
-      return text.endsWith('}\n') || text.endsWith('}') ? JSON.parse(text) : undefined
+      return this.#log.includes('for scripts:') && JSON.parse(await readFile(file, 'utf8'))
     })
   }
 
