@@ -82,6 +82,7 @@ export function desk(world) {
         await desk.page.keyboard.press('Escape')
         await desk.page.getByTestId('case').waitFor({ state: 'detached' })
         await desk.page.keyboard.press('g')
+        await desk.map.ready()
         const spot = await desk.map.box.evaluate((box) => {
           // A spot of ground without any marker: the first of a raster that hits a grid and nothing else.
           const { clientWidth: w, clientHeight: h } = box

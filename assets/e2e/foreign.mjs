@@ -59,7 +59,7 @@ export function foreign(world) {
       const { lon, lat } = grids.find((grid) => grid.level === 'grid').label
       await server.api('POST', '/api/v1/cameras', { id: 'FOREIGN', name: '外来视频源', url: camera.url, lon, lat })
       const before = await server.api('GET', '/api/v1/walls/main')
-      await server.api('PUT', '/api/v1/walls/main', { ...before, strip: ['FOREIGN'], dwell_s: 3600 })
+      const changed = await server.api('PUT', '/api/v1/walls/main', { ...before, strip: ['FOREIGN'], dwell_s: 3600 })
       await browsing(server, async (browser) => {
         const page = await WallPage.open(browser)
         const first = await until(60_000, async () => (await page.frames()).find((tile) => tile.frames > 5), 250)
@@ -68,6 +68,7 @@ export function foreign(world) {
         assert.notEqual(second.sum, first.sum, 'the picture moves')
         assert.ok(second.light > 8 && second.spread > 4, `the picture is black: ${second.light}, ${second.spread}`)
       })
+      await server.api('PUT', '/api/v1/walls/main', { ...before, revision: changed.revision })
     })
   })
 }

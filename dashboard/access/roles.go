@@ -33,6 +33,7 @@ const (
 	CaseRead     Right = "case.read"
 	CaseReport   Right = "case.report"
 	CaseMove     Right = "case.move" // which moves, the flow says
+	PhotoUpload  Right = "photo.upload"
 	ReporterRead Right = "reporter.read"
 	MapRead      Right = "map.read"
 	CameraPlay   Right = "camera.play"
@@ -48,16 +49,16 @@ const (
 var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, MetricsRead},
-	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, ReporterRead, WallDrive}),
-	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, WallDrive}),
-	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, ReporterRead, WallDrive}),
+	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, MetricsRead},
+	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive}),
+	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive}),
+	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive}),
 	Leader:     centre,
 	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, MetricsRead},
-	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, MapRead},
-	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, MapRead, CameraPlay},
-	Department: {SessionRead, CaseRead, CaseMove, MapRead},
-	Resident:   {SessionRead, CaseReport},
+	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead},
+	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay},
+	Department: {SessionRead, CaseRead, CaseMove, PhotoUpload, MapRead},
+	Resident:   {SessionRead, CaseReport, PhotoUpload},
 	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead},
 }
 

@@ -7,7 +7,7 @@ export class TownMap {
 
   async ready() {
     await this.page.locator('[data-testid="map"][data-ready="true"]').waitFor({ timeout: 60_000 })
-    await this.box.evaluate((box) => new Promise((resolve) => (box.map.loaded() ? resolve() : box.map.once('idle', resolve))))
+    await this.box.evaluate((box) => new Promise((resolve) => (box.map.loaded() && !box.map.isMoving() ? resolve() : box.map.once('idle', resolve))))
   }
 
   /** Ids of the cases whose marker is on the screen. */
