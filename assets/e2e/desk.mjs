@@ -89,7 +89,8 @@ export function desk(world) {
           for (let y = 60; y < h - 60; y += 24) {
             for (let x = 60; x < w - 60; x += 24) {
               const ids = box.map.queryRenderedFeatures([[x - 12, y - 12], [x + 12, y + 12]]).map((feature) => feature.layer.id)
-              if (ids.includes('grid-tint') && !ids.some((layer) => /^(case|camera)/.test(layer))) return { x, y }
+              const ground = box.map.queryRenderedFeatures([x, y], { layers: ['grid-tint'] })
+              if (ground.length > 0 && !ids.some((layer) => /^(case|camera)/.test(layer))) return { x, y }
             }
           }
           return null
