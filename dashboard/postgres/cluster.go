@@ -135,15 +135,15 @@ func (c *Cluster) Run(ctx context.Context) error {
 			return c.stop()
 		case err := <-c.finished:
 			c.config.Log.Error("private postgresql ended, starting it again", "error", err)
-			for c.launch(ctx) != nil && ctx.Err() == nil {
+			for c.launch(ctx) != nil {
+				if ctx.Err() != nil {
+					return nil // launch has left no child behind
+				}
 				// After kill -9 the old backends need a moment to let go of the shared memory.
 				select {
 				case <-ctx.Done():
 				case <-time.After(200 * time.Millisecond):
 				}
-			}
-			if ctx.Err() != nil {
-				return c.stop()
 			}
 			c.config.Log.Info("private postgresql is back")
 		}

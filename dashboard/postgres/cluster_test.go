@@ -118,6 +118,25 @@ func TestPostgresKilledWithNineComesBack(t *testing.T) {
 	}
 }
 
+// A stop that comes while the killed server is being started again once waited for the dead one.
+func TestAStopDuringARestartEnds(t *testing.T) {
+	c, stop := start(t, folder(t))
+	if err := syscall.Kill(c.postmaster(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(30 * time.Millisecond) // Run has noticed and is launching; at any other moment the stop must end too
+	ended := make(chan struct{})
+	go func() {
+		stop()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the stop did not end")
+	}
+}
+
 // The test runs itself as a gridwall that starts a cluster and is then killed.
 func TestGridwallKilledWithNineLeavesAClusterThatStartsAgain(t *testing.T) {
 	if dir := os.Getenv("CLUSTER_TEST_DIR"); dir != "" {
