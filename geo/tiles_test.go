@@ -32,8 +32,8 @@ FROM (
 SELECT ST_AsMVT(q, 'buildings', 4096, 'geom', 'id')
 FROM (
     SELECT id AS fid, id, NULLIF(name, '') AS name, NULLIF(address, '') AS address, NULLIF(kind, '') AS kind, floors,
-           ST_AsMVTGeom(ST_Transform(CASE WHEN $1 >= 15 THEN footprint ELSE geom END, 3857), ST_TileEnvelope($1, $2, $3), 4096, 64, true) AS geom
-    FROM building WHERE CASE WHEN $1 >= 15 THEN footprint ELSE geom END && ST_Transform(ST_TileEnvelope($1, $2, $3, margin => 1.0/64), 4326)) AS q`,
+           ST_AsMVTGeom(ST_Transform(CASE WHEN $1 >= 14 THEN footprint ELSE geom END, 3857), ST_TileEnvelope($1, $2, $3), 4096, 64, true) AS geom
+    FROM building WHERE CASE WHEN $1 >= 14 THEN footprint ELSE geom END && ST_Transform(ST_TileEnvelope($1, $2, $3, margin => 1.0/64), 4326)) AS q`,
 }
 
 func fromPostGIS(t testing.TB, pool *pgxpool.Pool, set string, at maptile.Tile) []byte {

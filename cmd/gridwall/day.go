@@ -235,7 +235,11 @@ func (d *day) course(at, until time.Time, m matter) []act {
 		move(wait(10, 40), handler, "return", map[string]any{"note": "不在本部门管理范围"})
 		move(wait(5, 20), "dispatcher", "dispatch", map[string]any{"department": f.dept})
 	}
-	move(wait(5, 90), handler, "sign", nil)
+	if d.random.IntN(6) == 0 && m.priority == "" { // somebody forgets: the lights are there for it
+		move(wait(400, 2400), handler, "sign", nil)
+	} else {
+		move(wait(5, 90), handler, "sign", nil)
+	}
 	after := map[string]any{"photos": []map[string]string{{"kind": "after", "data": d.photo}}, "note": "已处置完毕"}
 	move(wait(30, 600), handler, "handle", after)
 	if d.random.IntN(10) == 0 {

@@ -176,6 +176,17 @@ func importInto(ctx context.Context, pool *pgxpool.Pool, s source, o importOptio
 	if err != nil || o.dryRun {
 		return report, err
 	}
+	if s.kind == "grids" {
+		moved, err := cameras.Relocate(ctx, tx)
+		if err != nil {
+			return report, err
+		}
+		if moved > 0 {
+			if _, err := live.Append(ctx, tx, "camera.changed", time.Now(), struct{}{}); err != nil {
+				return report, err
+			}
+		}
+	}
 	if _, err := live.Append(ctx, tx, changed, time.Now(), struct{}{}); err != nil {
 		return report, err
 	}

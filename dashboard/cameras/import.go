@@ -96,6 +96,16 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 	return report, nil
 }
 
+// Relocate gives cameras their grids anew after an import of grids; it returns how many changed.
+func Relocate(ctx context.Context, tx pgx.Tx) (int64, error) {
+	const relocate = `UPDATE camera SET grid = grid_at(geom) WHERE grid IS DISTINCT FROM grid_at(geom)`
+	tag, err := tx.Exec(ctx, relocate)
+	if err != nil {
+		return 0, fmt.Errorf("relocate cameras: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
 // draft reads one row.
 func draft(row *importer.Record) (*Draft, *importer.Refusal) {
 	refuse := func(zh, en string) *importer.Refusal {

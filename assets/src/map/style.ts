@@ -7,6 +7,7 @@ import type {
   StyleSpecification,
 } from 'maplibre-gl'
 import type { Palette } from './palette'
+import { shiftZooms } from './zoom'
 
 /** Local families: nothing is fetched, Chinese is drawn by the system's own font. */
 const font = ['Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', 'sans-serif']
@@ -42,6 +43,8 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     if (!input.layers.includes(layer)) continue
     sources[layer] = { type: 'vector', tiles: [tileUrl(layer, input)], minzoom: 8, maxzoom: 17, ...own[layer] }
   }
+  // A small screen sees the ground from further off, but its tiles hold no more for that: nothing is moved down.
+  const shift = Math.max(0, Math.log2(input.scale))
   const layers = [
     ...ground(input),
     ...tint(input),
@@ -52,7 +55,9 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     ...labels(input),
     ...cameras(input),
     ...incidents(input),
-  ].filter((layer) => !('source' in layer) || (layer.source as string) in sources)
+  ]
+    .filter((layer) => !('source' in layer) || (layer.source as string) in sources)
+    .map((layer) => shiftZooms(layer, shift))
   return { version: 8, sources, layers }
 }
 
