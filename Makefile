@@ -24,10 +24,13 @@ run: build
 	bin/gridwall demo
 
 build: assets/node_modules/.package-lock.json
+	@echo "building the pages …"
 	cd assets && npm run --silent build -- --logLevel warn
+	@echo "building gridwall (a first build takes a minute or two) …"
 	go build -o bin/gridwall ./cmd/gridwall
 
 assets/node_modules/.package-lock.json: assets/package-lock.json assets/package.json
+	@echo "fetching the browser libraries …"
 	cd assets && npm ci --no-audit --no-fund --loglevel=error
 
 test: check go-test e2e
