@@ -524,7 +524,7 @@ func TestATileIsNewAfterAChangeAndNotSentTwice(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), `UPDATE camera SET geom = ST_SetSRID(ST_MakePoint(110.0055, 40.4055), 4326) WHERE id = 'C1'`); err != nil {
 			return err
 		}
-		_, err := live.Append(t.Context(), tx, "camera.changed", time.Now(), struct{}{})
+		_, err := live.Append(t.Context(), tx, live.Draft{Type: "camera.changed", At: time.Now(), Data: struct{}{}})
 		return err
 	})
 	if err != nil {

@@ -182,12 +182,12 @@ func importInto(ctx context.Context, pool *pgxpool.Pool, s source, o importOptio
 			return report, err
 		}
 		if moved > 0 {
-			if _, err := live.Append(ctx, tx, "camera.changed", time.Now(), struct{}{}); err != nil {
+			if _, err := live.Append(ctx, tx, live.Draft{Type: "camera.changed", At: time.Now(), Data: struct{}{}}); err != nil {
 				return report, err
 			}
 		}
 	}
-	if _, err := live.Append(ctx, tx, changed, time.Now(), struct{}{}); err != nil {
+	if _, err := live.Append(ctx, tx, live.Draft{Type: changed, At: time.Now(), Data: struct{}{}}); err != nil {
 		return report, err
 	}
 	return report, tx.Commit(ctx)

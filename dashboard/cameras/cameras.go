@@ -339,7 +339,7 @@ func (r *Room) Save(ctx context.Context, d Draft, places Locator) error {
 		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return err
 		}
-		_, err := live.Append(ctx, tx, "camera.changed", r.clock.Now(), struct{}{})
+		_, err := live.Append(ctx, tx, live.Draft{Type: "camera.changed", At: r.clock.Now(), Data: struct{}{}})
 		return err
 	})
 	if err != nil {

@@ -95,7 +95,7 @@ func (r *Room) write(ctx context.Context, found map[string]streams.Status) error
 		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return err
 		}
-		_, err := live.Append(ctx, tx, "camera.state", time.Now(), told)
+		_, err := live.Append(ctx, tx, live.Draft{Type: "camera.state", At: time.Now(), Data: told})
 		return err
 	})
 }

@@ -94,7 +94,7 @@ func (r *Room) Report(ctx context.Context, who access.Identity, in Report) (*Cas
 			return err
 		}
 		r.decorate(c)
-		seq, err = live.Append(ctx, tx, "case.reported", now, change{c, madeNow{flow.Start.Move, nil, c.State, By{who.Name, who.Role}, now, nil}})
+		seq, err = live.Append(ctx, tx, live.Draft{Type: "case.reported", At: now, Grid: code, Data: change{c, madeNow{flow.Start.Move, nil, c.State, By{who.Name, who.Role}, now, nil}}})
 		if err != nil || in.Key == "" {
 			return err
 		}
@@ -338,5 +338,5 @@ func (r *Room) apply(ctx context.Context, tx pgx.Tx, flow *Flow, m Move, c *Case
 	if text := strings.TrimSpace(act.Note); text != "" {
 		note = &text
 	}
-	return live.Append(ctx, tx, "case.moved", now, change{c, madeNow{m.Move, &before, c.State, By{who.Name, who.Role}, now, note}})
+	return live.Append(ctx, tx, live.Draft{Type: "case.moved", At: now, Data: change{c, madeNow{m.Move, &before, c.State, By{who.Name, who.Role}, now, note}}})
 }

@@ -3,6 +3,7 @@ package live
 import (
 	"encoding/json"
 	"sync"
+	"time"
 )
 
 // ringSize is how many events the hub keeps in memory. Who is further behind reads the database.
@@ -63,7 +64,12 @@ func (h *Hub) publish(events []Event) {
 }
 
 func encode(e Event) encoded {
-	text, err := json.Marshal(e)
+	text, err := json.Marshal(struct {
+		Seq  int64           `json:"seq"`
+		Type string          `json:"type"`
+		At   time.Time       `json:"at"`
+		Data json.RawMessage `json:"data"`
+	}{e.Seq, e.Type, e.At, e.Data})
 	if err != nil {
 		panic(err) // Data came out of a json column
 	}

@@ -57,7 +57,7 @@ func serve(t *testing.T, pool *pgxpool.Pool) (url string, hub *live.Hub) {
 func appendEvent(t *testing.T, pool *pgxpool.Pool, kind string, data any) (seq int64) {
 	t.Helper()
 	err := pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) (err error) {
-		seq, err = live.Append(context.Background(), tx, kind, time.Now(), data)
+		seq, err = live.Append(context.Background(), tx, live.Draft{Type: kind, At: time.Now(), Data: data})
 		return err
 	})
 	if err != nil {
@@ -66,12 +66,18 @@ func appendEvent(t *testing.T, pool *pgxpool.Pool, kind string, data any) (seq i
 	return seq
 }
 
+type told struct {
+	Seq  int64
+	Type string
+	Data json.RawMessage
+}
+
 type client struct {
 	t    *testing.T
 	conn *websocket.Conn
 	mode string
 	seq  int64
-	held []live.Event
+	held []told
 }
 
 func dial(t *testing.T, url string) *client {
@@ -95,10 +101,10 @@ func dial(t *testing.T, url string) *client {
 }
 
 // next is the next event, whether it came alone or in an array.
-func (c *client) next() live.Event {
+func (c *client) next() told {
 	c.t.Helper()
+	c.conn.SetReadDeadline(time.Now().Add(10 * time.Second)) // over all beats
 	for len(c.held) == 0 {
-		c.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 		_, text, err := c.conn.ReadMessage()
 		if err != nil {
 			c.t.Fatal(err)
@@ -106,7 +112,7 @@ func (c *client) next() live.Event {
 		if text[0] != '[' {
 			text = append(append([]byte{'['}, text...), ']')
 		}
-		var events []live.Event
+		var events []told
 		if err := json.Unmarshal(text, &events); err != nil {
 			c.t.Fatalf("%s: %v", text, err)
 		}
@@ -206,7 +212,7 @@ func TestAnEventOfAnAbortedTransactionLeavesNoGap(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := live.Append(t.Context(), tx, "case.reported", time.Now(), "lost"); err != nil {
+	if _, err := live.Append(t.Context(), tx, live.Draft{Type: "case.reported", At: time.Now(), Data: "lost"}); err != nil {
 		t.Fatal(err)
 	}
 	tx.Rollback(t.Context())

@@ -21,10 +21,29 @@ import (
 
 // Event is a row of the log.
 type Event struct {
-	Seq  int64           `json:"seq"`
-	Type string          `json:"type"`
-	At   time.Time       `json:"at"`
-	Data json.RawMessage `json:"data"`
+	Seq   int64
+	Type  string
+	At    time.Time
+	Grid  string // whom it is told: those whose jurisdiction holds this cell; empty: everyone
+	Needs string // the right that one must have beside that of its topic; empty: none
+	Data  json.RawMessage
+}
+
+// Draft is an event before it has its number.
+type Draft struct {
+	Type  string
+	At    time.Time
+	Grid  string
+	Needs string
+	Data  any // encoded as JSON
+}
+
+func (d Draft) event() (Event, error) {
+	text, err := json.Marshal(d.Data)
+	if err != nil {
+		return Event{}, fmt.Errorf("event %s: %w", d.Type, err)
+	}
+	return Event{Type: d.Type, At: d.At.UTC().Truncate(time.Microsecond), Grid: d.Grid, Needs: d.Needs, Data: text}, nil
 }
 
 // Topic is what clients subscribe to: cases, cameras, geo or wall.
@@ -41,28 +60,44 @@ func (e Event) Topic() string {
 	return room
 }
 
-const appendEvent = `
-WITH head AS (UPDATE event_head SET seq = seq + 1 RETURNING seq)
-INSERT INTO event (seq, type, at, data)
-SELECT seq, $1, $2, $3 FROM head
-RETURNING seq, pg_notify('event', '')`
+const (
+	lockHead    = `SELECT seq, hash FROM event_head FOR UPDATE`
+	moveHead    = `UPDATE event_head SET seq = $1, hash = $2`
+	insertEvent = `INSERT INTO event (seq, type, at, grid, needs, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	ensureMonth = `SELECT event_month($1)`
+	wake        = `SELECT pg_notify('event', '')`
+	// hurry ends a transaction whose node stopped while it held the head: nobody could write until it went on.
+	hurry = `SET LOCAL idle_in_transaction_session_timeout = '3s'`
+)
 
-// Append writes an event and returns its number. It must be the last statement of tx: it locks the head of the log
-// until the transaction ends, which is what keeps numbers without gaps and visible in their order.
-func Append(ctx context.Context, tx pgx.Tx, kind string, at time.Time, data any) (int64, error) {
-	text, err := json.Marshal(data)
+// Append writes an event and returns its number. It comes last in tx: it locks the head of the log until the transaction
+// ends, which is what keeps numbers without gaps and visible in their order. What happens often goes by the Writer.
+func Append(ctx context.Context, tx pgx.Tx, d Draft) (int64, error) {
+	e, err := d.event()
 	if err != nil {
-		return 0, fmt.Errorf("append %s: %w", kind, err)
+		return 0, err
 	}
-	var seq int64
-	if err := tx.QueryRow(ctx, appendEvent, kind, at, text).Scan(&seq, nil); err != nil {
-		return 0, fmt.Errorf("append %s: %w", kind, err)
+	var ask pgx.Batch
+	ask.Queue(hurry)
+	var h head
+	ask.Queue(lockHead).QueryRow(func(row pgx.Row) error { return row.Scan(&h.seq, &h.hash) })
+	ask.Queue(ensureMonth, e.At)
+	if err := tx.SendBatch(ctx, &ask).Close(); err != nil {
+		return 0, fmt.Errorf("append %s: %w", d.Type, err)
 	}
-	return seq, nil
+	h.next(&e)
+	var write pgx.Batch
+	write.Queue(insertEvent, e.Seq, e.Type, e.At, e.Grid, e.Needs, e.Data, h.hash)
+	write.Queue(moveHead, h.seq, h.hash)
+	write.Queue(wake)
+	if err := tx.SendBatch(ctx, &write).Close(); err != nil {
+		return 0, fmt.Errorf("append %s: %w", d.Type, err)
+	}
+	return e.Seq, nil
 }
 
 const readAfter = `
-SELECT seq, type, at, data
+SELECT seq, type, at, grid, needs, data
 FROM event
 WHERE seq > $1
 ORDER BY seq

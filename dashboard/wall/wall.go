@@ -81,7 +81,7 @@ func (r *Room) Save(ctx context.Context, w Wall, at time.Time) (*Wall, error) {
 		if err := tx.QueryRow(ctx, save, w.ID, body, w.Revision).Scan(&w.Revision); err != nil {
 			return err
 		}
-		_, err := live.Append(ctx, tx, "wall.changed", at, map[string]any{"wall": w.ID, "revision": w.Revision})
+		_, err := live.Append(ctx, tx, live.Draft{Type: "wall.changed", At: at, Data: map[string]any{"wall": w.ID, "revision": w.Revision}})
 		return err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
