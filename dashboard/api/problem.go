@@ -13,6 +13,7 @@ import (
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
+	"gridwall/dashboard/live"
 	"gridwall/dashboard/wall"
 	"gridwall/geo/grid"
 	"gridwall/geo/tile"
@@ -142,6 +143,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusUnsupportedMediaType, "no_common_codec", said{"浏览器与摄像机没有共同的视频编码：" + err.Error(), err.Error()}, nil
 	case errors.Is(err, whep.ErrBusy):
 		return http.StatusServiceUnavailable, "too_many_viewers", said{"播放会话已满，请稍后再试", "no more sessions can be opened now"}, nil
+	case errors.Is(err, live.ErrBusy):
+		return http.StatusServiceUnavailable, "busy", said{"实时连接已满，请稍后再试", "as many clients follow as may: try again later"}, nil
+	case errors.Is(err, live.ErrOrigin):
+		return http.StatusForbidden, "origin_refused", said{"该来源的网页不能接收实时数据", "pages of this origin may not follow"}, nil
 	case errors.As(err, &unavailable):
 		return http.StatusServiceUnavailable, unavailable.code, said{unavailable.zh, unavailable.en}, nil
 	case errors.Is(err, context.DeadlineExceeded):

@@ -21,6 +21,8 @@ import (
 var (
 	// ErrBusy says that there are as many clients or audiences as there may be, of this address or in all.
 	ErrBusy = errors.New("live: too many clients")
+	// ErrOrigin says that the page that asks comes from somewhere else.
+	ErrOrigin = errors.New("live: a page of another origin")
 	// ErrGone is what Config.Again returns for a viewer that is nobody any more.
 	ErrGone = errors.New("live: the viewer's session has ended")
 )

@@ -99,7 +99,7 @@ type client struct {
 var upgrader = websocket.Upgrader{ReadBufferSize: 256, WriteBufferSize: 256, WriteBufferPool: new(sync.Pool), CheckOrigin: func(*http.Request) bool { return true }}
 
 // Serve upgrades, and leaves the client to the hub, whose Run closes it at the latest. It returns when the client has its
-// opening; ErrBusy before anything is answered, nil also where the client is gone.
+// opening; ErrBusy or ErrOrigin before anything is answered, nil also where the client is gone.
 func (s *Socket) Serve(w http.ResponseWriter, r *http.Request, v Viewer, ask Ask) error {
 	h := s.Hub
 	limits := s.Limits
@@ -110,8 +110,7 @@ func (s *Socket) Serve(w http.ResponseWriter, r *http.Request, v Viewer, ask Ask
 		limits.Clients = 20_000
 	}
 	if !s.own(r) {
-		http.Error(w, "this origin may not follow", http.StatusForbidden)
-		return nil
+		return ErrOrigin
 	}
 	address, _, _ := net.SplitHostPort(r.RemoteAddr)
 	c := &client{hub: h, shard: h.shards[int(h.next.Add(1))%len(h.shards)], address: address, since: time.Now(), said: make(chan struct{})}
