@@ -46,10 +46,20 @@ func (l narrow) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// serve runs a node until the test ends. The viewer of a request is what the header Viewer says: rights and grid, or everything.
-func serve(t testing.TB, pool *pgxpool.Pool, c live.Config) *node {
+// options are what tests change of a node.
+type options struct {
+	live.Config
+	limits live.Limits
+	origin []string
+	narrow bool
+	tls    bool
+	viewer func(*http.Request) live.Viewer // nil: the headers Key, Rights and Grid; without Rights everything
+}
+
+// serve runs a node until the test ends.
+func serve(t testing.TB, pool *pgxpool.Pool, o options) *node {
 	t.Helper()
-	n, err := start(pool, c, live.Limits{PerAddress: 1 << 20}, false)
+	n, err := start(pool, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,37 +67,54 @@ func serve(t testing.TB, pool *pgxpool.Pool, c live.Config) *node {
 	return n
 }
 
-func start(pool *pgxpool.Pool, c live.Config, limits live.Limits, small bool) (*node, error) {
-	c.Pool, c.Log = pool, slog.New(slog.DiscardHandler)
-	if c.Clock == nil {
-		c.Clock = new(clock.Clock)
+func fromHeader(r *http.Request) live.Viewer {
+	v := live.Viewer{Key: r.Header.Get("Key"), Rights: everything, Grid: r.Header.Get("Grid")}
+	if given := r.Header.Get("Rights"); given != "" {
+		v.Rights = strings.Split(given, ",")
 	}
-	hub, err := live.Open(context.Background(), c)
+	return v
+}
+
+func start(pool *pgxpool.Pool, o options) (*node, error) {
+	o.Pool, o.Log = pool, slog.New(slog.DiscardHandler)
+	if o.Clock == nil {
+		o.Clock = new(clock.Clock)
+	}
+	if o.limits.PerAddress == 0 {
+		o.limits.PerAddress = 1 << 20
+	}
+	if o.viewer == nil {
+		o.viewer = fromHeader
+	}
+	hub, err := live.Open(context.Background(), o.Config)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
-	done.Go(func() { (&live.Log{Pool: pool, Hub: hub, From: hub.Head(), Log: c.Log}).Run(ctx) })
+	done.Go(func() { (&live.Log{Pool: pool, Hub: hub, From: hub.Head(), Log: o.Log}).Run(ctx) })
 	done.Go(func() { hub.Run(ctx) })
-	socket := &live.Socket{Hub: hub, Limits: limits}
+	socket := &live.Socket{Hub: hub, Limits: o.limits, Origins: o.origin}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		ask := live.Ask{Since: -1, Audience: q.Get("audience")}
 		fmt.Sscan(q.Get("since"), &ask.Since)
 		ask.Topics, _ = live.ParseTopics(q.Get("topics"))
-		v := live.Viewer{Key: r.Header.Get("Key"), Rights: everything, Grid: r.Header.Get("Grid")}
-		if given := r.Header.Get("Rights"); given != "" {
-			v.Rights = strings.Split(given, ",")
-		}
-		if err := socket.Serve(w, r, v, ask); err != nil {
+		switch err := socket.Serve(w, r, o.viewer(r), ask); {
+		case errors.Is(err, live.ErrOrigin):
+			http.Error(w, err.Error(), http.StatusForbidden)
+		case err != nil:
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		}
 	}))
-	if small {
+	if o.narrow {
 		server.Listener = narrow{server.Listener}
 	}
-	server.Start()
+	if o.tls {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
 	return &node{hub, "ws" + strings.TrimPrefix(server.URL, "http"), server, sync.OnceFunc(func() {
 		cancel()
 		done.Wait()
@@ -119,6 +146,7 @@ type client struct {
 	dialer   websocket.Dialer
 	audience string
 	last     int64
+	pending  int64                                 // number of a resync whose snapshots have not all come; -1: none
 	state    map[string]map[string]json.RawMessage // topic, key
 	apply    func(c *client, m message)            // what an event does to state
 
@@ -134,7 +162,7 @@ type client struct {
 var errHole = errors.New("a hole: the server left out an event")
 
 func newClient() *client {
-	return &client{header: http.Header{}, last: -1, state: map[string]map[string]json.RawMessage{}, objects: map[string]live.Position{}}
+	return &client{header: http.Header{}, last: -1, pending: -1, state: map[string]map[string]json.RawMessage{}, objects: map[string]live.Position{}}
 }
 
 // connect dials and says hello.
@@ -162,7 +190,7 @@ func (c *client) connect(url string) error {
 	c.mode = m.Mode
 	switch m.Mode {
 	case "resync":
-		c.audience, c.last, c.from = m.Audience, m.Seq, m.Seq
+		c.audience, c.last, c.pending, c.from = m.Audience, -1, m.Seq, m.Seq
 		c.seen, c.events = nil, nil
 		c.state = map[string]map[string]json.RawMessage{}
 		c.resyncs++
@@ -220,6 +248,9 @@ func (c *client) take(m message) error {
 			c.objects[p.ID] = p
 		}
 		return nil
+	}
+	if c.pending >= 0 { // the first that is no snapshot
+		c.last, c.pending = c.pending, -1
 	}
 	switch {
 	case m.Seq <= c.last:

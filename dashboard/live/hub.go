@@ -194,7 +194,7 @@ func (h *Hub) stop() {
 	go func() { h.joined.Wait(); close(gone) }()
 	select {
 	case <-gone:
-	case <-time.After(2 * time.Second):
+	case <-time.After(2 * goodbye):
 		h.each(func(c *client) {
 			if c.joined.Load() { // the others find themselves closed when they start
 				c.fail(closeStopping)

@@ -46,7 +46,7 @@ func appendMany(t testing.TB, pool *pgxpool.Pool, n int) {
 
 func TestEveryReaderGetsEveryEventOnceInOrderWhileManyWrite(t *testing.T) {
 	pool := dbtest.Open(t)
-	n := serve(t, pool, live.Config{})
+	n := serve(t, pool, options{})
 	clients := []*client{dial(t, n.url), dial(t, n.url), dial(t, n.url)}
 	const writers, each = 16, 40
 	var group sync.WaitGroup
@@ -69,7 +69,7 @@ func TestEveryReaderGetsEveryEventOnceInOrderWhileManyWrite(t *testing.T) {
 
 func TestAClientThatComesBackMissesNothing(t *testing.T) {
 	pool := dbtest.Open(t)
-	n := serve(t, pool, live.Config{})
+	n := serve(t, pool, options{})
 	for i := range 5 {
 		appendEvent(t, pool, "case.reported", i)
 	}
@@ -100,7 +100,7 @@ func TestEventsFromBeforeTheStartComeFromTheDatabase(t *testing.T) {
 	pool := dbtest.Open(t)
 	const events = 2500 // more than a hub begins with, and than one query brings
 	appendMany(t, pool, events)
-	n := serve(t, pool, live.Config{})
+	n := serve(t, pool, options{})
 	c := dial(t, n.url, since(0, dial(t, n.url).audience))
 	if c.mode != "replay" {
 		t.Fatalf("the mode is %s, want replay", c.mode)
@@ -118,7 +118,7 @@ func TestEventsFromBeforeTheStartComeFromTheDatabase(t *testing.T) {
 
 func TestAClientGetsOnlyItsTopics(t *testing.T) {
 	pool := dbtest.Open(t)
-	n := serve(t, pool, live.Config{})
+	n := serve(t, pool, options{})
 	c := dial(t, n.url, topics("cameras,geo"))
 	appendEvent(t, pool, "case.reported", 1)
 	appendEvent(t, pool, "camera.state", 2)
@@ -133,7 +133,7 @@ func TestAClientGetsOnlyItsTopics(t *testing.T) {
 
 func TestAnEventOfAnAbortedTransactionLeavesNoGap(t *testing.T) {
 	pool := dbtest.Open(t)
-	n := serve(t, pool, live.Config{})
+	n := serve(t, pool, options{})
 	c := dial(t, n.url)
 	tx, err := pool.Begin(t.Context())
 	if err != nil {
@@ -151,7 +151,7 @@ func TestAnEventOfAnAbortedTransactionLeavesNoGap(t *testing.T) {
 
 func TestTheLogGoesOnAfterItsConnectionIsCut(t *testing.T) {
 	pool := dbtest.Open(t)
-	n := serve(t, pool, live.Config{})
+	n := serve(t, pool, options{})
 	c := dial(t, n.url)
 	appendEvent(t, pool, "case.reported", 1)
 	c.next(t)
@@ -168,7 +168,10 @@ func TestTheLogGoesOnAfterItsConnectionIsCut(t *testing.T) {
 	}
 }
 
-func await(t testing.TB, ready func() bool) {
+func await(t interface {
+	Helper()
+	Fatal(...any)
+}, ready func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !ready(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {

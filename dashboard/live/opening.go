@@ -51,7 +51,8 @@ func (h *Hub) enter(ctx context.Context, a *audience, since int64, id string) *o
 	return o
 }
 
-// reached ends a replay: a beat that says that the client has everything up to seq.
+// reached ends a replay or the snapshots of a resync: a beat that says that the client has everything up to seq. Who is cut
+// off from its snapshots before that has nothing.
 func (h *Hub) reached(seq, prev int64) []byte {
 	return frame(nil, opText, beat(seq, prev, h.config.Clock.Now()))
 }
@@ -116,7 +117,8 @@ func (h *Hub) build(ctx context.Context, a *audience, since int64, o *opening) {
 func (h *Hub) resync(a *audience, o *opening) {
 	h.metrics.snapshots.Inc()
 	h.mu.RLock()
-	o.mode, o.seq, o.pos, o.bytes = "resync", h.head, a.ring.end(), nil
+	o.mode, o.seq, o.pos = "resync", h.head, a.ring.end()
+	prev := a.last
 	rows := make([][]Row, len(h.boards))
 	for i, b := range h.boards {
 		if a.topics[b.table.Topic] {
@@ -130,9 +132,7 @@ func (h *Hub) resync(a *audience, o *opening) {
 			all = frame(all, opText, snapshot(b.table.Topic, o.seq, rows[i]))
 		}
 	}
-	if all != nil {
-		o.bytes = [][]byte{all}
-	}
+	o.bytes = [][]byte{append(all, h.reached(o.seq, prev)...)}
 }
 
 // errFar says that a replay would be longer than a snapshot.

@@ -20,12 +20,12 @@ import (
 )
 
 const (
-	readLimit   = 4 << 10          // bytes of a client's message, which nobody reads
-	readTimeout = 90 * time.Second // a client that answers no ping for so long is gone
-	mostFrames  = 60               // frames that a client may send …
-	framesFor   = 10 * time.Second // … in this time
-	mostQueued  = 64               // frames of its own that wait for a client
-	goodbye     = time.Second      // for the other end's answer to a close
+	readLimit   = 4 << 10                // bytes of a client's message, which nobody reads
+	readTimeout = 90 * time.Second       // a client that answers no ping for so long is gone
+	mostFrames  = 60                     // frames that a client may send …
+	framesFor   = 10 * time.Second       // … in this time
+	mostQueued  = 64                     // frames of its own that wait for a client
+	goodbye     = 500 * time.Millisecond // for the other end's answer to a close
 )
 
 // Limits are how many clients may follow at a time.
