@@ -5,7 +5,7 @@ import type { Message } from './messages'
 
 const now = '2026-11-24T06:00:00.000Z'
 const at = Date.parse(now)
-const hello = (seq: number): Message => ({ type: 'hello', mode: 'live', seq, audience: 'a1', snapshots: 0, now })
+const hello = (seq: number): Message => ({ type: 'hello', mode: 'live', seq, audience: 'a1', now })
 const since = (last: number | null): Feed => ({ ...start(), last })
 
 function only<K extends Step['kind']>(steps: Step[], kind: K): Extract<Step, { kind: K }>[] {

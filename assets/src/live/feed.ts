@@ -10,8 +10,8 @@ import type { LiveEvent, Message, Positions, Snapshot } from './messages'
 export interface Feed {
   last: number | null
   audience: string
-  /** Snapshots that are still to come, and the number that they stand for. */
-  awaited: { count: number; seq: number } | null
+  /** Snapshots are on their way; a beat says that all of them are there. */
+  awaits: boolean
   /** Page clock, ms, of the newest message; silence is counted from here. 0: nothing heard yet. */
   heardAt: number
   /** Server clock minus page clock, ms. */
@@ -39,7 +39,7 @@ export const silenceMs = 10_000
 const offsetsKept = 12
 
 export function start(): Feed {
-  return { last: null, audience: '', awaited: null, heardAt: 0, offsetMs: 0, offsets: [] }
+  return { last: null, audience: '', awaits: false, heardAt: 0, offsetMs: 0, offsets: [] }
 }
 
 export function hear(before: Feed, messages: Message[], at: number): Heard {
@@ -50,26 +50,23 @@ export function hear(before: Feed, messages: Message[], at: number): Heard {
       case 'hello':
         adjust(feed, message.now, at)
         feed.audience = message.audience
-        feed.awaited = null
-        if (message.mode === 'resync') {
+        feed.awaits = message.mode === 'resync'
+        if (feed.awaits) {
           steps.push({ kind: 'resync' })
-          feed.last = message.snapshots === 0 ? message.seq : null
-          if (message.snapshots > 0) feed.awaited = { count: message.snapshots, seq: message.seq }
+          feed.last = null
         } else if (message.mode === 'live') {
           feed.last = message.seq
         }
         break
       case 'snapshot':
-        if (feed.awaited === null) break
-        steps.push({ kind: 'snapshot', snapshot: message })
-        feed.awaited = { ...feed.awaited, count: feed.awaited.count - 1 }
-        if (feed.awaited.count === 0) {
-          feed.last = feed.awaited.seq
-          feed.awaited = null
-        }
+        if (feed.awaits) steps.push({ kind: 'snapshot', snapshot: message })
         break
       case 'beat':
         adjust(feed, message.now, at)
+        if (feed.awaits) {
+          feed.awaits = false
+          feed.last = message.seq
+        }
         if (feed.last === null || message.prev > feed.last) return { feed, steps, hole: true }
         feed.last = Math.max(feed.last, message.seq)
         break

@@ -3,8 +3,8 @@ import type { CameraState } from '../cameras/types'
 import type { Named } from '../i18n'
 
 /**
- * First frame of a connection. live: nothing was missed; replay: the events after `since` follow; resync: `snapshots`
- * snapshots follow, all of them for the number `seq`.
+ * First frame of a connection. live: nothing was missed; replay: the events after `since` follow; resync: snapshots follow,
+ * all of them for the number `seq`. A beat ends what follows.
  */
 export interface Hello {
   type: 'hello'
@@ -12,7 +12,6 @@ export interface Hello {
   seq: number
   /** What this page may see and asked for; it comes back with it, and gets a resync if that has changed. */
   audience: string
-  snapshots: number
   now: string
 }
 
@@ -24,7 +23,7 @@ export interface Snapshot {
   rows: { key: string; row: unknown }[]
 }
 
-/** At most every 5 s: `seq` is the newest number of the log, `prev` the newest that is for this page. */
+/** After an opening, and at most every 5 s: `seq` is the newest number of the log, `prev` the newest that is for this page. */
 export interface Beat {
   type: 'beat'
   seq: number

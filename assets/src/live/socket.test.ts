@@ -39,8 +39,9 @@ const newest = () => {
 }
 const iso = () => new Date(Date.now()).toISOString()
 const event = (seq: number): LiveEvent => ({ seq, prev: seq - 1, type: 'grid.changed', at: iso(), data: {} })
-const hello = (mode: 'live' | 'replay' | 'resync', seq: number): Message => ({ type: 'hello', mode, seq, audience: 'a1', snapshots: 1, now: iso() })
+const hello = (mode: 'live' | 'replay' | 'resync', seq: number): Message => ({ type: 'hello', mode, seq, audience: 'a1', now: iso() })
 const live = (seq: number) => hello('live', seq)
+const beat = (seq: number): Message => ({ type: 'beat', seq, prev: 0, now: iso() })
 const snapshot = (seq: number, ...keys: string[]): Message => ({ type: 'snapshot', seq, topic: 'cases', rows: keys.map((key) => ({ key, row: {} })) })
 
 let applied: number[]
@@ -67,7 +68,7 @@ beforeEach(() => {
   rows = []
   arrived = false
   void follow(['cases'], [room]).then(() => (arrived = true))
-  newest().say(hello('resync', 7), snapshot(7, '1', '2'))
+  newest().say(hello('resync', 7), snapshot(7, '1', '2'), beat(7))
 })
 
 afterEach(() => {
@@ -134,7 +135,7 @@ describe('the live socket', () => {
     newest().cut()
     vi.advanceTimersByTime(300)
     expect(newest().since).toBeNull()
-    newest().say(hello('resync', 9_001), snapshot(9_001, '3'))
+    newest().say(hello('resync', 9_001), snapshot(9_001, '3'), beat(9_001))
     expect(rows).toEqual(['3'])
     newest().cut()
     vi.advanceTimersByTime(300)
