@@ -73,16 +73,17 @@ func (k *canary) run(ctx context.Context, h *Hub) {
 		reader.Wait()
 		c.shard.leave(c)
 	}()
-	ticks := time.NewTicker(canaryEvery)
-	defer ticks.Stop()
+	next := time.NewTimer(time.Second) // the log's connection is to listen by then
+	defer next.Stop()
 	for {
-		if err := k.send(ctx, h); err != nil && ctx.Err() == nil {
-			h.config.Log.Warn("the canary was lost", "error", err)
-		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticks.C:
+		case <-next.C:
+		}
+		next.Reset(canaryEvery)
+		if err := k.send(ctx, h); err != nil && ctx.Err() == nil {
+			h.config.Log.Warn("the canary was lost", "error", err)
 		}
 	}
 }

@@ -23,6 +23,7 @@ const (
 	readLimit   = 4 << 10                // bytes of a client's message, which nobody reads
 	readTimeout = 90 * time.Second       // a client that answers no ping for so long is gone
 	mostFrames  = 60                     // frames that a client may send …
+	mostBytes   = 32 << 10               // … and bytes, in fragments or not …
 	framesFor   = 10 * time.Second       // … in this time
 	mostQueued  = 64                     // frames of its own that wait for a client
 	goodbye     = 500 * time.Millisecond // for the other end's answer to a close
@@ -94,6 +95,10 @@ type client struct {
 	closes  bool     // nothing follows private
 	why     closing
 	said    chan struct{} // closed when all is written that ever will be
+
+	// The reader's own.
+	frames, bytes int
+	window        time.Time
 }
 
 var upgrader = websocket.Upgrader{ReadBufferSize: 256, WriteBufferSize: 256, WriteBufferPool: new(sync.Pool), CheckOrigin: func(*http.Request) bool { return true }}
@@ -325,39 +330,46 @@ func (c *client) end() {
 
 // listen reads until the connection fails, is closed, or sends more than a client has to say.
 func (c *client) listen(conn *websocket.Conn) {
-	frames, since := 0, time.Now()
-	count := func() error {
-		now := time.Now()
-		if !c.dead.Load() {
-			c.Conn.SetReadDeadline(now.Add(readTimeout))
-		}
-		if now.Sub(since) > framesFor {
-			frames, since = 0, now
-		}
-		if frames++; frames > mostFrames {
-			c.close(closeFlood)
-			return errFlood
-		}
-		return nil
-	}
 	conn.SetReadLimit(readLimit)
 	answer := conn.PingHandler()
 	conn.SetPingHandler(func(text string) error {
-		if err := count(); err != nil {
+		if err := c.heard(1, 0); err != nil {
 			return err
 		}
 		return answer(text)
 	})
-	conn.SetPongHandler(func(string) error { return count() })
+	conn.SetPongHandler(func(string) error { return c.heard(1, 0) })
 	c.Conn.SetReadDeadline(time.Now().Add(readTimeout))
 	for {
-		if _, _, err := conn.NextReader(); err != nil {
-			return
-		}
-		if err := count(); err != nil {
+		if _, _, err := conn.NextReader(); err != nil || c.heard(1, 0) != nil {
 			return
 		}
 	}
 }
 
+// Read is gorilla's.
+func (c *client) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == nil {
+		err = c.heard(0, n)
+	}
+	return n, err
+}
+
 var errFlood = errors.New("live: the client sends too much")
+
+// heard counts what the client sends; errFlood closes it.
+func (c *client) heard(frames, bytes int) error {
+	now := time.Now()
+	if !c.dead.Load() {
+		c.Conn.SetReadDeadline(now.Add(readTimeout))
+	}
+	if now.Sub(c.window) > framesFor {
+		c.frames, c.bytes, c.window = 0, 0, now
+	}
+	if c.frames, c.bytes = c.frames+frames, c.bytes+bytes; c.frames > mostFrames || c.bytes > mostBytes {
+		c.close(closeFlood)
+		return errFlood
+	}
+	return nil
+}

