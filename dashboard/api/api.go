@@ -117,6 +117,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/cameras/{id}", access.MapRead, s.getCamera, "One camera"},
 		{"POST /streams/{id}/whep", access.CameraPlay, s.whepPlay, "Play a camera over WebRTC (WHEP)"},
 		{"DELETE /streams/{id}/whep/{session}", access.CameraPlay, s.whepEnd, "End a WHEP session"},
+		{"GET /streams", access.CameraPlay, s.pagePlay, "Play many cameras over one websocket: send {subscribe: [{stream, id, priority, visible}], unsubscribe: [stream]}"},
 		{"GET /streams/{id}/mse", access.CameraPlay, s.msePlay, "Play a camera over a websocket for Media Source Extensions"},
 
 		{"GET /live", access.SessionRead, s.live, "Websocket of events: since, audience, topics"},
