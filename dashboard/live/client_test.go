@@ -184,6 +184,11 @@ func (c *client) connect(url string) error {
 	if err != nil {
 		return err
 	}
+	return c.hello(m)
+}
+
+// hello takes the first message of a connection.
+func (c *client) hello(m message) error {
 	if m.Type != "hello" || m.Audience == "" || m.Now.IsZero() {
 		return fmt.Errorf("the first message is %+v, want hello", m)
 	}
@@ -197,6 +202,9 @@ func (c *client) connect(url string) error {
 	case "live", "replay":
 		if m.Audience != c.audience {
 			return fmt.Errorf("%s in another audience", m.Mode)
+		}
+		if m.Mode == "live" {
+			c.last = m.Seq
 		}
 	default:
 		return fmt.Errorf("mode %q", m.Mode)
@@ -249,13 +257,13 @@ func (c *client) take(m message) error {
 		}
 		return nil
 	}
-	if c.pending >= 0 { // the first that is no snapshot
+	if c.pending >= 0 && m.Type == "beat" { // it ends the snapshots
 		c.last, c.pending = c.pending, -1
 	}
 	switch {
-	case m.Seq <= c.last:
+	case c.pending < 0 && m.Seq <= c.last:
 		return nil
-	case m.Prev > c.last:
+	case c.pending >= 0, m.Prev > c.last:
 		return fmt.Errorf("%w: %d has %d before it, the client %d", errHole, m.Seq, m.Prev, c.last)
 	}
 	c.last = m.Seq

@@ -19,8 +19,8 @@ import (
 )
 
 var (
-	// ErrBusy says that there are as many clients or audiences as there may be, of this address or in all.
-	ErrBusy = errors.New("live: too many clients")
+	// ErrFull says that there are as many clients or audiences as there may be, of this address or in all.
+	ErrFull = errors.New("live: too many clients")
 	// ErrOrigin says that the page that asks comes from somewhere else.
 	ErrOrigin = errors.New("live: a page of another origin")
 	// ErrGone is what Config.Again returns for a viewer that is nobody any more.
@@ -356,7 +356,7 @@ func (h *Hub) join(c *client, v Viewer, topics []string, limits Limits) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped || len(h.clients) >= limits.Clients || h.addresses[c.address] >= limits.PerAddress {
-		return ErrBusy
+		return ErrFull
 	}
 	s := specify(h.log, v, h.areaFor(v.Grid), topics)
 	a := h.audiences[s.id]
@@ -365,7 +365,7 @@ func (h *Hub) join(c *client, v Viewer, topics []string, limits Limits) error {
 			h.drop(time.Time{})
 		}
 		if len(h.audiences) >= h.config.Audiences {
-			return ErrBusy
+			return ErrFull
 		}
 		a = h.make(s)
 	}

@@ -104,7 +104,7 @@ type client struct {
 var upgrader = websocket.Upgrader{ReadBufferSize: 256, WriteBufferSize: 256, WriteBufferPool: new(sync.Pool), CheckOrigin: func(*http.Request) bool { return true }}
 
 // Serve upgrades, and leaves the client to the hub, whose Run closes it at the latest. It returns when the client has its
-// opening; ErrBusy or ErrOrigin before anything is answered, nil also where the client is gone.
+// opening; ErrFull or ErrOrigin before anything is answered, nil also where the client is gone.
 func (s *Socket) Serve(w http.ResponseWriter, r *http.Request, v Viewer, ask Ask) error {
 	h := s.Hub
 	limits := s.Limits
