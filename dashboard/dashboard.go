@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gridwall/dashboard/access"
+	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/api"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
@@ -37,7 +38,9 @@ type Config struct {
 	WebRTCAddr string
 	// SettableClock lets administrators stop the clock: for scenarios, drills and the demo.
 	SettableClock bool
-	Log           *slog.Logger
+	// AlarmRules are the site's; nil: those that are shipped.
+	AlarmRules *alarms.Rules
+	Log        *slog.Logger
 }
 
 // Dashboard is the assembled house.
@@ -46,6 +49,7 @@ type Dashboard struct {
 
 	places  *geo.Map
 	cameras *cameras.Room
+	alarms  *alarms.Room
 	hub     *streams.Hub
 	whep    *whep.Server
 	log     *live.Log
@@ -83,13 +87,16 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.alarms, err = alarms.New(alarms.Config{Pool: c.Pool, Clock: now, Rules: c.AlarmRules, Log: c.Log}); err != nil {
+		return nil, err
+	}
 	if d.whep, err = whep.New(whep.Config{Hub: d.hub, Addr: c.WebRTCAddr, Log: c.Log}); err != nil {
 		return nil, err
 	}
 	hub := live.NewHub(head)
 	d.log = &live.Log{Pool: c.Pool, Hub: hub, Heard: d.heard, Log: c.Log}
 	d.api = api.New(ctx, api.Config{
-		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool),
+		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, Live: &live.Socket{Hub: hub, Pool: c.Pool, Clock: now, Log: c.Log},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})
@@ -102,7 +109,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	for _, room := range []func(context.Context) error{d.log.Run, d.hub.Run, d.whep.Run, d.cameras.Run} {
+	for _, room := range []func(context.Context) error{d.log.Run, d.hub.Run, d.whep.Run, d.cameras.Run, d.alarms.Run} {
 		group.Go(func() error { return room(ctx) })
 	}
 	return group.Wait()

@@ -42,24 +42,28 @@ const (
 	WallDrive    Right = "wall.drive"
 	ClockSet     Right = "clock.set"
 	MetricsRead  Right = "metrics.read"
+	AlarmRead    Right = "alarm.read"
+	AlarmAct     Right = "alarm.act"    // acknowledge, shelve, …; an integrator for cameras and screens
+	AlarmReport  Right = "alarm.report" // sensors
+	AlarmSOS     Right = "alarm.sos"    // call for help
 	SessionRead  Right = "session.read" // everyone who came in
 )
 
 // centre is what everyone at a desk of the centre may see.
-var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead}
+var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead, AlarmRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, MetricsRead},
-	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive}),
-	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive}),
-	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive}),
+	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
+	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
+	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
+	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
-	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, MetricsRead},
-	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead},
-	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay},
+	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
+	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, AlarmSOS},
+	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, AlarmSOS},
 	Department: {SessionRead, CaseRead, CaseMove, PhotoUpload, MapRead},
 	Resident:   {SessionRead, CaseReport, PhotoUpload},
-	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead},
+	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead, AlarmRead},
 }
 
 // Identity is who asks.

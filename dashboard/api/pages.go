@@ -22,6 +22,13 @@ func (s *Server) desk(w http.ResponseWriter, r *http.Request, who access.Identit
 	return s.page(w, r, "index.html")
 }
 
+func (s *Server) alarmsPage(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	if who.Role == access.Wall {
+		return &forbiddenError{who.Role, access.AlarmAct}
+	}
+	return s.page(w, r, "alarms.html")
+}
+
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
 	return s.page(w, r, "login.html")
 }
@@ -132,7 +139,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, who access.Identit
 	if unknown != "" {
 		return badRequest("unknown_topic", "没有主题 "+unknown+"，可用："+strings.Join(live.Topics, ", "), "there is no topic "+unknown+": "+strings.Join(live.Topics, ", "))
 	}
-	for topic, right := range map[string]access.Right{"cases": access.CaseRead, "cameras": access.MapRead, "geo": access.MapRead, "wall": access.WallRead} {
+	for topic, right := range map[string]access.Right{"cases": access.CaseRead, "alarms": access.AlarmRead, "cameras": access.MapRead, "geo": access.MapRead, "wall": access.WallRead} {
 		if !who.May(right) {
 			delete(topics, topic)
 		}

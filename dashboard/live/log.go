@@ -46,12 +46,14 @@ func (d Draft) event() (Event, error) {
 	return Event{Type: d.Type, At: d.At.UTC().Truncate(time.Microsecond), Grid: d.Grid, Needs: d.Needs, Data: text}, nil
 }
 
-// Topic is what clients subscribe to: cases, cameras, geo or wall.
+// Topic is what clients subscribe to: cases, alarms, cameras, geo or wall.
 func (e Event) Topic() string {
 	room, _, _ := strings.Cut(e.Type, ".")
 	switch room {
 	case "case":
 		return "cases"
+	case "alarm":
+		return "alarms"
 	case "camera":
 		return "cameras"
 	case "grid", "building", "backdrop":

@@ -24,7 +24,7 @@ const (
 )
 
 // Topics are all there is to follow.
-var Topics = []string{"cases", "cameras", "geo", "wall"}
+var Topics = []string{"cases", "alarms", "cameras", "geo", "wall"}
 
 // Socket serves GET /live. The caller has checked the right to it.
 type Socket struct {
