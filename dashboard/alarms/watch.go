@@ -16,18 +16,26 @@ const watchLock = 0x616c_6172 // "alar"
 // Run looks once a second until ctx ends.
 func (r *Room) Run(ctx context.Context) error {
 	r.began = time.Now()
+	everySecond(ctx, func(ctx context.Context) error { return r.look(ctx, r.Clock.Now()) }, func(err error) {
+		r.Log.Warn("alarms not looked after, trying on", "error", err)
+	})
+	return nil
+}
+
+// everySecond looks until ctx ends; of failures in a row the first is told.
+func everySecond(ctx context.Context, look func(context.Context) error, failed func(error)) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	failing := false
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
-		err := r.look(ctx, r.Clock.Now())
+		err := look(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			r.Log.Warn("alarms not looked after, trying on", "error", err)
+			failed(err)
 		}
 		failing = err != nil
 	}
