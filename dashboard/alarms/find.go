@@ -154,13 +154,13 @@ func findScreens(ctx context.Context, tx pgx.Tx, rule Rule, _ time.Time, _ map[s
 	})
 }
 
-// sameClass looks at the newest thousand reports: a storm must not make this slow. Distances are those of EPSG:3857,
+// sameClass looks at the newest five hundred reports: a storm must not make this slow. Distances are those of EPSG:3857,
 // stretched by the latitude.
 const sameClass = `
 WITH reported AS MATERIALIZED (
     SELECT id, class, title, grid, geom FROM case_file
     WHERE reported_at > $1::timestamptz - $2::interval AND reported_at <= $1 AND class IS NOT NULL
-    ORDER BY reported_at DESC LIMIT 1000),
+    ORDER BY reported_at DESC LIMIT 500),
 clustered AS (
     SELECT id, class, title, grid, geom, ST_ClusterDBSCAN(ST_Transform(geom, 3857), $3 / cos(radians((SELECT avg(ST_Y(geom)) FROM reported))), $4) OVER (PARTITION BY class) AS cluster
     FROM reported),

@@ -1,0 +1,61 @@
+import { Browser } from '/work/wt/alarms/assets/e2e/harness/browser.mjs'
+import { Server, until } from '/work/wt/alarms/assets/e2e/harness/server.mjs'
+import { deskOf } from '/work/wt/alarms/assets/e2e/pages/login.mjs'
+import { WallPage } from '/work/wt/alarms/assets/e2e/pages/wall.mjs'
+const out='/tmp/alarmshots/'
+const server = await Server.start()
+console.log('up', server.url)
+try {
+  const { grids } = await server.api('GET', '/api/v1/grids')
+  const cells = grids.filter((g) => g.level === 'grid')
+  console.log(JSON.stringify((await server.api('GET','/api/v1/alarms')).alarms.map(a=>[a.rule,a.title.zh,a.state])))
+  const sensor = (key, active, title, priority, n=0, detail='') => server.api('POST','/api/v1/alarms',{key,active,priority,title:{zh:title,en:'Water level over 2.4 m at pump station '+key},detail,location:cells[n%cells.length].label})
+  const shots = async (name, size, calm, storm) => {}
+  // calm
+  let b = await Browser.open(server, {width:1920,height:1080})
+  let desk = await deskOf(b,'operator'); await desk.map.ready()
+  await desk.page.screenshot({path:out+'desk-calm.png'})
+  await b.close()
+  await sensor('p1', true, '1号泵站水位超过 2.4 米', 'medium', 3)
+  await sensor('p2', true, '环卫所配电室烟感', 'high', 8, '烟感 03 号连续 2 次触发')
+  await sensor('p3', true, '南门井盖位移', 'low', 12)
+  for (let i=0;i<9;i++) await sensor('p4', i%2===0, '东街积水 12 厘米', 'medium', 20)
+  await server.api('POST','/api/v1/alarms/sos', cells[5].label)
+  const shoot = async (tag, size) => {
+    const b = await Browser.open(server, size)
+    const wall = await WallPage.open(b); await wall.map.ready()
+    await sensor('w'+tag, true, '高压燃气调压箱泄漏报警，'+tag, 'high', 30, '浓度 21 % LEL，联动切断阀未动作')
+    await wall.page.getByTestId('alarm-popup').waitFor()
+    await wall.page.screenshot({path:out+`wall-${tag}.png`})
+    console.log(b.troubles); await b.close()
+    const c = await Browser.open(server, size)
+    const desk = await deskOf(c,'operator'); await desk.map.ready()
+    await desk.page.keyboard.press('m')
+    await desk.page.getByTestId('alarm-history').locator('li').first().waitFor()
+    await desk.page.keyboard.press('j'); await desk.page.keyboard.press('j'); await desk.page.keyboard.press('j')
+    await desk.page.keyboard.press('Enter')
+    await desk.map.ready()
+    await desk.page.screenshot({path:out+`desk-${tag}.png`})
+    console.log(c.troubles)
+    await c.close()
+  }
+  await shoot('1080', {width:1920,height:1080})
+  for (let i=0;i<40;i++) await sensor('s'+i, true, `第 ${i} 号井盖位移`, i%10<8?'low':'medium', i)
+  await until(5000, async()=> (await server.api('GET','/api/v1/alarms')).flood !== null)
+  await shoot('2160', {width:3840,height:2160})
+  b = await Browser.open(server, {width:1920,height:1080})
+  desk = await deskOf(b,'operator')
+  await desk.page.goto(server.url+'/alarms'); await desk.page.getByTestId('figures').waitFor()
+  await desk.page.screenshot({path:out+'check.png'})
+  await desk.page.getByTestId('theme').click(); await desk.page.getByTestId('locale').click()
+  await desk.page.screenshot({path:out+'check-light-en.png'})
+  await desk.page.goto(server.url+'/'); await desk.map.ready(); await desk.page.keyboard.press('m'); await desk.page.getByTestId('alarm-history').locator('li').first().waitFor(); await desk.page.keyboard.press('j');await desk.page.keyboard.press('j')
+  await desk.page.screenshot({path:out+'desk-light-en.png'})
+  console.log(b.troubles)
+  await b.close()
+  b = await Browser.open(server, {width:3840,height:2160})
+  desk = await deskOf(b,'operator')
+  await desk.page.goto(server.url+'/alarms'); await desk.page.getByTestId('figures').waitFor()
+  await desk.page.screenshot({path:out+'check-2160.png'})
+  await b.close()
+} finally { await server.stop() }
