@@ -41,6 +41,10 @@ func everySecond(ctx context.Context, look func(context.Context) error, failed f
 	}
 }
 
+// perLook is how many alarms one look changes for one reason: events are written under the head of the log, and whoever
+// reports a case waits for it. The rest is found again a second later.
+const perLook = 50
+
 // look does everything that is due at now: escalation, shelves that expire, flaps that are quiet, the rules, the flood.
 func (r *Room) look(ctx context.Context, now time.Time) error {
 	return pgx.BeginFunc(ctx, r.Pool, func(tx pgx.Tx) error {
@@ -78,7 +82,7 @@ func (r *Room) look(ctx context.Context, now time.Time) error {
 const escalate = `
 WITH moved AS (
     UPDATE alarm SET escalated_at = $1, escalate_at = NULL, changed_at = $1, version = version + 1
-    WHERE id IN (SELECT id FROM alarm WHERE escalate_at <= $1 AND state IN ('unacknowledged', 'returned') ORDER BY id FOR UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT id FROM alarm WHERE escalate_at <= $1 AND state IN ('unacknowledged', 'returned') ORDER BY id LIMIT 50 FOR UPDATE SKIP LOCKED)
     RETURNING id)
 INSERT INTO alarm_move (alarm, move, at) SELECT id, 'escalate', $1 FROM moved RETURNING alarm`
 
@@ -86,7 +90,7 @@ const expire = `
 WITH moved AS (
     UPDATE alarm SET state = CASE WHEN active THEN 'unacknowledged' ELSE 'normal' END, ended_at = CASE WHEN active THEN NULL ELSE $1::timestamptz END,
         shelved_until = NULL, acknowledged_at = NULL, raised_at = CASE WHEN active THEN $1 ELSE raised_at END, changed_at = $1, version = version + 1
-    WHERE id IN (SELECT id FROM alarm WHERE state = 'shelved' AND shelved_until <= $1 ORDER BY id FOR UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT id FROM alarm WHERE state = 'shelved' AND shelved_until <= $1 ORDER BY id LIMIT 50 FOR UPDATE SKIP LOCKED)
     RETURNING id)
 INSERT INTO alarm_move (alarm, move, at) SELECT id, 'expire', $1 FROM moved RETURNING alarm`
 
@@ -96,7 +100,7 @@ WITH moved AS (
         state = CASE WHEN active THEN state WHEN state = 'unacknowledged' THEN 'returned' WHEN state = 'acknowledged' THEN 'normal' ELSE state END,
         returned_at = CASE WHEN active THEN NULL ELSE flapped_at END,
         ended_at = CASE WHEN NOT active AND state = 'acknowledged' THEN $1::timestamptz END
-    WHERE id IN (SELECT id FROM alarm WHERE chattering AND ended_at IS NULL AND flapped_at <= $1::timestamptz - $2::interval ORDER BY id FOR UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT id FROM alarm WHERE chattering AND ended_at IS NULL AND flapped_at <= $1::timestamptz - $2::interval ORDER BY id LIMIT 50 FOR UPDATE SKIP LOCKED)
     RETURNING id)
 INSERT INTO alarm_move (alarm, move, at) SELECT id, 'quiet', $1 FROM moved RETURNING alarm`
 
@@ -104,7 +108,7 @@ INSERT INTO alarm_move (alarm, move, at) SELECT id, 'quiet', $1 FROM moved RETUR
 const untold = `
 SELECT id FROM alarm
 WHERE chattering AND ended_at IS NULL AND changed_at > told_at AND told_at <= $1::timestamptz - $2::interval
-ORDER BY id FOR UPDATE SKIP LOCKED`
+ORDER BY id LIMIT 50 FOR UPDATE SKIP LOCKED`
 
 // timed does what time alone brings about. Each statement moves what no other node has moved.
 func timed(ctx context.Context, tx pgx.Tx, now time.Time) (ids []int64, err error) {
@@ -166,7 +170,7 @@ func (r *Room) watch(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time) (
 		matter[c.key] = true
 		settled := hold.settle(c.key, true, rule.OnDelay, now)
 		w, stands := active[c.key]
-		if !stands && !settled || stands && w == (words{c.title.ZH, c.detail.ZH, c.total}) {
+		if !stands && !settled || stands && w == (words{c.title.ZH, c.detail.ZH, c.total}) || len(ids) >= perLook {
 			continue
 		}
 		id, tell, err := r.raise(ctx, tx, c, now, by{})
@@ -181,7 +185,7 @@ func (r *Room) watch(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time) (
 		if matter[key] {
 			continue
 		}
-		if !hold.settle(key, false, rule.OffDelay, now) {
+		if !hold.settle(key, false, rule.OffDelay, now) || len(ids) >= perLook {
 			matter[key] = true
 			continue
 		}
