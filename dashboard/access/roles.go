@@ -30,37 +30,39 @@ var Roles = []Role{Admin, Operator, Dispatcher, DutyLeader, Leader, Integrator, 
 type Right string
 
 const (
-	CaseRead     Right = "case.read"
-	CaseReport   Right = "case.report"
-	CaseMove     Right = "case.move" // which moves, the flow says
-	PhotoUpload  Right = "photo.upload"
-	ReporterRead Right = "reporter.read"
-	MapRead      Right = "map.read"
-	CameraPlay   Right = "camera.play"
-	CameraManage Right = "camera.manage"
-	WallRead     Right = "wall.read"
-	WallDrive    Right = "wall.drive"
-	ClockSet     Right = "clock.set"
-	MetricsRead  Right = "metrics.read"
-	AlarmRead    Right = "alarm.read"
-	AlarmAct     Right = "alarm.act"    // acknowledge, shelve, …; an integrator for cameras and screens
-	AlarmReport  Right = "alarm.report" // sensors
-	AlarmSOS     Right = "alarm.sos"    // call for help
-	SessionRead  Right = "session.read" // everyone who came in
+	CaseRead       Right = "case.read"
+	CaseReport     Right = "case.report"
+	CaseMove       Right = "case.move" // which moves, the flow says
+	PhotoUpload    Right = "photo.upload"
+	ReporterRead   Right = "reporter.read"
+	MapRead        Right = "map.read"
+	CameraPlay     Right = "camera.play"
+	CameraManage   Right = "camera.manage"
+	WallRead       Right = "wall.read"
+	WallDrive      Right = "wall.drive"
+	ClockSet       Right = "clock.set"
+	PositionRead   Right = "position.read" // where officers are
+	PositionReport Right = "position.report"
+	AlarmRead      Right = "alarm.read"
+	AlarmAct       Right = "alarm.act"    // acknowledge, shelve, …; an integrator for cameras and screens
+	AlarmReport    Right = "alarm.report" // sensors
+	AlarmSOS       Right = "alarm.sos"    // call for help
+	MetricsRead    Right = "metrics.read"
+	SessionRead    Right = "session.read" // everyone who came in
 )
 
 // centre is what everyone at a desk of the centre may see.
-var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead, AlarmRead}
+var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead, PositionRead, AlarmRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
+	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
 	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
 	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
 	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
-	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, AlarmSOS},
-	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, AlarmSOS},
+	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
+	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, PositionReport, AlarmSOS},
 	Department: {SessionRead, CaseRead, CaseMove, PhotoUpload, MapRead},
 	Resident:   {SessionRead, CaseReport, PhotoUpload},
 	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead, AlarmRead},

@@ -113,7 +113,7 @@ type Alarm struct {
 // Flood is more alarms than the desks can answer.
 type Flood struct {
 	Since time.Time `json:"since"`
-	Worst int       `json:"worst"` // the most alarms in 10 minutes of it
+	Worst int       `json:"-"` // the most alarms in 10 minutes of it so far; events do not follow it
 }
 
 const (

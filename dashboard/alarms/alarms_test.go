@@ -738,9 +738,9 @@ func TestASnapshotAndItsEventsAreWhatStands(t *testing.T) {
 	load := func() map[string]string {
 		rows := map[string]string{}
 		err := pgx.BeginFunc(t.Context(), r.Pool, func(tx pgx.Tx) error {
-			list, err := r.Load(t.Context(), tx)
+			list, err := r.Table().Load(t.Context(), tx)
 			for _, row := range list {
-				rows[row.Key] = string(row.Row)
+				rows[row.Key] = row.Grid + string(row.Data)
 			}
 			return err
 		})
@@ -767,22 +767,22 @@ func TestASnapshotAndItsEventsAreWhatStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range events {
-		row, ok, err := Apply(e)
-		if err != nil || !ok || e.Topic() != "alarms" {
-			t.Fatal(e, ok, err)
+		rows := r.Table().Apply(e)
+		if len(rows) != 1 || e.Topic() != r.Table().Topic {
+			t.Fatal(e, rows)
 		}
-		if row.Row == nil {
-			delete(have, row.Key)
+		if rows[0].Data == nil {
+			delete(have, rows[0].Key)
 		} else {
-			have[row.Key] = string(row.Row)
+			have[rows[0].Key] = rows[0].Grid + string(rows[0].Data)
 		}
 	}
 	want := load()
 	if len(want) != 9 || fmt.Sprint(have) != fmt.Sprint(want) {
 		t.Errorf("the events make\n%v\nthe tables hold\n%v", have, want)
 	}
-	if _, ok, err := Apply(live.Event{Type: "case.moved"}); ok || err != nil {
-		t.Error("an event of another room was taken")
+	if rows := r.Table().Apply(live.Event{Type: "case.moved", Data: []byte(`{}`)}); rows != nil {
+		t.Errorf("an event of another room makes %v", rows)
 	}
 }
 

@@ -2,18 +2,14 @@ package alarms
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"gridwall/dashboard/access"
-	"gridwall/dashboard/live"
 )
 
 type querier interface {
@@ -166,70 +162,4 @@ func (r *Room) Get(ctx context.Context, id int64, who access.Identity) (*Alarm, 
 		entries = []Entry{}
 	}
 	return alarms[0], entries, err
-}
-
-// Row is an alarm in a snapshot of the topic alarms; the one of key "flood" is the flood.
-type Row struct {
-	Key  string
-	Grid string
-	Row  json.RawMessage
-}
-
-const floodKey = "flood"
-
-// Load reads what stands, for a snapshot of the topic alarms.
-func (r *Room) Load(ctx context.Context, tx pgx.Tx) ([]Row, error) {
-	alarms, err := r.query(ctx, tx, columns+` WHERE a.ended_at IS NULL ORDER BY a.id`)
-	if err != nil {
-		return nil, err
-	}
-	var rows []Row
-	for _, a := range alarms {
-		text, err := json.Marshal(a)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, Row{strconv.FormatInt(a.ID, 10), deref(a.Grid), text})
-	}
-	flood, err := floodOf(ctx, tx)
-	if err != nil || flood == nil {
-		return rows, err
-	}
-	text, err := json.Marshal(flood)
-	return append(rows, Row{floodKey, "", text}), err
-}
-
-// Apply says what an event makes of a snapshot of the topic: the row to put, or, where Row is nil, the key to take away.
-// ok is false for events of other rooms.
-func Apply(e live.Event) (row Row, ok bool, err error) {
-	switch e.Type {
-	case "alarm.changed":
-		var data struct {
-			Alarm json.RawMessage
-		}
-		var a struct {
-			ID      int64
-			EndedAt *time.Time `json:"ended_at"`
-		}
-		if err := json.Unmarshal(e.Data, &data); err != nil {
-			return Row{}, false, fmt.Errorf("event %d: %w", e.Seq, err)
-		}
-		if err := json.Unmarshal(data.Alarm, &a); err != nil {
-			return Row{}, false, fmt.Errorf("event %d: %w", e.Seq, err)
-		}
-		if a.EndedAt != nil {
-			data.Alarm = nil
-		}
-		return Row{strconv.FormatInt(a.ID, 10), e.Grid, data.Alarm}, true, nil
-	case "alarm.flood":
-		var data struct{ Flood json.RawMessage }
-		if err := json.Unmarshal(e.Data, &data); err != nil {
-			return Row{}, false, fmt.Errorf("event %d: %w", e.Seq, err)
-		}
-		if strings.TrimSpace(string(data.Flood)) == "null" {
-			data.Flood = nil
-		}
-		return Row{floodKey, "", data.Flood}, true, nil
-	}
-	return Row{}, false, nil
 }

@@ -1,20 +1,19 @@
 import { defineStore } from 'pinia'
-import { computed, ref, shallowRef, triggerRef } from 'vue'
+import { computed, shallowRef, triggerRef } from 'vue'
 import { post, request } from '../access/http'
 import type { LiveEvent } from '../live/messages'
 import { newsOf, pressing, type News } from './pressing'
 import type { Alarm, AlarmEntry, AlarmMove, AlarmPriority, Flood } from './types'
 
-/** The alarms that stand, keyed by id, and the flood. The list stands for one number of the log, as the list of cases does. */
+/** The row of the flood in the log's snapshot; the others' keys are numbers. */
+const floodKey = 'flood'
+
+/** The alarms that stand, keyed by id, and the flood: the log's snapshot and the events after it. */
 export const useAlarms = defineStore('alarms', () => {
   const alarms = shallowRef(new Map<number, Alarm>())
   const flood = shallowRef<Flood | null>(null)
-  const seq = ref(0)
   const watchers = new Set<(alarm: Alarm, news: News) => void>()
-  /** What events said while a list was under way; null is an alarm that is over. */
-  let touched = new Map<number, { seq: number; alarm: Alarm | null }>()
-  let floodSeq = 0
-  let loaded = false
+  let opened = false
 
   /** All that stands, the most pressing first. */
   const list = computed(() => [...alarms.value.values()].sort(pressing))
@@ -26,43 +25,26 @@ export const useAlarms = defineStore('alarms', () => {
     return by
   })
 
-  async function load(): Promise<void> {
-    const answer = await request<{ seq: number; flood: Flood | null; alarms: Alarm[] }>('/api/v1/alarms')
-    const fresh = new Map(answer.alarms.map((alarm) => [alarm.id, alarm]))
-    for (const [id, kept] of touched) {
-      if (kept.seq <= answer.seq) continue
-      if (kept.alarm === null) fresh.delete(id)
-      else fresh.set(id, kept.alarm)
-    }
-    touched = new Map()
-    if (floodSeq <= answer.seq) flood.value = answer.flood
+  /** The log carries everything. */
+  const load = () => Promise.resolve()
+
+  function snapshot(rows: { key: string; row: unknown }[]): void {
     const before = alarms.value
-    seq.value = answer.seq
-    alarms.value = fresh
+    const fresh = rows.filter(({ key }) => key !== floodKey).map(({ row }) => row as Alarm)
+    flood.value = (rows.find(({ key }) => key === floodKey)?.row as Flood | undefined) ?? null
+    alarms.value = new Map(fresh.map((alarm) => [alarm.id, alarm]))
     // What stood before the page was opened is no news; what came while it was cut off is.
-    if (loaded) for (const alarm of fresh.values()) tell(before.get(alarm.id), alarm)
-    loaded = true
+    if (opened) for (const alarm of fresh) tell(before.get(alarm.id), alarm)
+    opened = true
   }
 
   function apply(event: LiveEvent): void {
-    if (event.type === 'alarm.flood') {
-      if (event.seq <= seq.value) return
-      floodSeq = event.seq
-      flood.value = event.data.flood
-      return
-    }
-    if (event.type !== 'alarm.changed' || event.seq <= seq.value) return
-    const { alarm } = event.data
-    const over = alarm.ended_at !== null
-    touched.set(alarm.id, { seq: event.seq, alarm: over ? null : alarm })
-    if (touched.size > 10_000) touched = new Map()
-    take(alarm)
+    if (event.type === 'alarm.flood') flood.value = event.data.flood
+    else if (event.type === 'alarm.changed') take(event.data.alarm)
   }
 
-  /** Puts a newer one in the place of an older one. */
   function take(alarm: Alarm): void {
     const before = alarms.value.get(alarm.id)
-    if (before !== undefined && before.version > alarm.version) return
     if (alarm.ended_at !== null) alarms.value.delete(alarm.id)
     else alarms.value.set(alarm.id, alarm)
     triggerRef(alarms)
@@ -88,5 +70,5 @@ export const useAlarms = defineStore('alarms', () => {
     return (await request<{ history: AlarmEntry[] }>(`/api/v1/alarms/${id}`)).history
   }
 
-  return { alarms, flood, seq, list, unanswered, counts, load, reload: load, apply, onNews, move, history }
+  return { topic: 'alarms', alarms, flood, list, unanswered, counts, load, reload: load, snapshot, apply, onNews, move, history }
 })

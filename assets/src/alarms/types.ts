@@ -49,7 +49,6 @@ export interface Alarm {
 /** More alarms than a desk can answer. */
 export interface Flood {
   since: string
-  worst: number
 }
 
 export interface AlarmEntry {
