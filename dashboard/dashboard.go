@@ -37,7 +37,9 @@ type Config struct {
 	WebRTCAddr string
 	// SettableClock lets administrators stop the clock: for scenarios, drills and the demo.
 	SettableClock bool
-	Log           *slog.Logger
+	// KeepMonths is how many whole months of the log are kept beside the present one; 0: all.
+	KeepMonths int
+	Log        *slog.Logger
 }
 
 // Dashboard is the assembled house.
@@ -49,6 +51,8 @@ type Dashboard struct {
 	hub     *streams.Hub
 	whep    *whep.Server
 	log     *live.Log
+	writer  *live.Writer
+	keeper  *live.Keeper
 	api     *api.Server
 	logger  *slog.Logger
 }
@@ -79,7 +83,9 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if err := d.cameras.Load(ctx); err != nil {
 		return nil, err
 	}
-	files, err := cases.New(c.Pool, d.places, now, classes)
+	d.writer = live.NewWriter(c.Pool.Config().ConnConfig, c.Log)
+	d.keeper = &live.Keeper{Pool: c.Pool, Months: c.KeepMonths, Log: c.Log}
+	files, err := cases.New(c.Pool, d.places, now, classes, d.writer)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +96,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	d.log = &live.Log{Pool: c.Pool, Hub: hub, Heard: d.heard, Log: c.Log}
 	d.api = api.New(ctx, api.Config{
 		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool),
-		Places: d.places, Hub: d.hub, WHEP: d.whep, Live: &live.Socket{Hub: hub, Pool: c.Pool, Clock: now, Log: c.Log},
+		Places: d.places, Hub: d.hub, WHEP: d.whep, Writer: d.writer, Live: &live.Socket{Hub: hub, Pool: c.Pool, Clock: now, Log: c.Log},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})
 	return d, nil
@@ -102,7 +108,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	for _, room := range []func(context.Context) error{d.log.Run, d.hub.Run, d.whep.Run, d.cameras.Run} {
+	for _, room := range []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.hub.Run, d.whep.Run, d.cameras.Run} {
 		group.Go(func() error { return room(ctx) })
 	}
 	return group.Wait()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ type settings struct {
 	webRTCAddr string // UDP of WebRTC video; empty: the host of addr, a free port
 	dataDir    string // folder of the private cluster and the demo
 	database   string // DATABASE_URL; empty: the private cluster
+	keepMonths int    // whole months of the event log that are kept
 }
 
 // flags declares the common flags of a command with their values from the environment.
@@ -22,6 +24,7 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.StringVar(&s.addr, "addr", env("GRIDWALL_ADDR", "127.0.0.1:8080"), "address of the web server; port 0 takes a free one")
 	set.StringVar(&s.webRTCAddr, "webrtc-addr", env("GRIDWALL_WEBRTC_ADDR", ""), "UDP address of WebRTC video (default the host of --addr, a free port)")
+	set.IntVar(&s.keepMonths, "keep-months", envInt("GRIDWALL_KEEP_MONTHS", 36), "whole months of the event log to keep beside the present one; 0 keeps all")
 	s.databaseFlags(set)
 	set.Usage = func() {
 		fmt.Fprintf(set.Output(), "usage: gridwall %s\n", usage)
@@ -38,6 +41,14 @@ func (s *settings) databaseFlags(set *flag.FlagSet) {
 
 func env(name, otherwise string) string {
 	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// envInt reads a whole number; what is none is as good as not set, and flags say what they take.
+func envInt(name string, otherwise int) int {
+	if v, err := strconv.Atoi(os.Getenv(name)); err == nil {
 		return v
 	}
 	return otherwise

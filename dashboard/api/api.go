@@ -47,6 +47,7 @@ type Config struct {
 	Hub       *streams.Hub
 	WHEP      *whep.Server
 	Live      *live.Socket
+	Writer    *live.Writer
 	Clock     *clock.Clock
 	// SettableClock lets who may (clock.set) stop the clock: for scenarios, drills and the demo.
 	SettableClock bool
@@ -140,7 +141,7 @@ func New(ctx context.Context, config Config) *Server {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gridwall_http_request_duration_seconds", Help: "Time to answer a request.",
 			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 5}}, []string{"route"}),
 	}
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.requests, s.seconds, s.Hub,
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.requests, s.seconds, s.Hub, s.Writer,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_live_clients", Help: "Websockets that follow the event log."}, func() float64 { return float64(s.Live.Hub.Clients()) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "gridwall_live_events_total", Help: "Newest number of the event log on this node."}, func() float64 { return float64(s.Live.Hub.Head()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_database_connections", Help: "Connections of the pool in use."}, func() float64 { return float64(s.Pool.Stat().AcquiredConns()) }),
@@ -171,6 +172,9 @@ func headers(next http.Handler) http.Handler {
 	})
 }
 
+// answerWithin bounds a request of the API: a database that does not answer must not keep its callers for ever.
+const answerWithin = 30 * time.Second
+
 // guard finds out who asks, holds the route's right, and answers for the handler what went wrong.
 func (s *Server) guard(r route) http.Handler {
 	_, path, _ := strings.Cut(r.pattern, " ")
@@ -178,6 +182,11 @@ func (s *Server) guard(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		started := time.Now()
 		answer := &recorder{ResponseWriter: w, code: http.StatusOK}
+		if strings.HasPrefix(label, "/api/") {
+			ctx, cancel := context.WithTimeout(req.Context(), answerWithin)
+			defer cancel()
+			req = req.WithContext(ctx)
+		}
 		err := s.answer(answer, req, r)
 		if err != nil {
 			s.problem(answer, req, err)

@@ -13,6 +13,7 @@ import (
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
+	"gridwall/dashboard/live"
 	"gridwall/dashboard/wall"
 	"gridwall/geo/grid"
 	"gridwall/geo/tile"
@@ -67,7 +68,7 @@ func (s *Server) problem(w *recorder, r *http.Request, err error) {
 	}
 	status, code, words, standing := s.explain(err)
 	if status == http.StatusInternalServerError {
-		if r.Context().Err() != nil {
+		if errors.Is(r.Context().Err(), context.Canceled) {
 			return // the client went away
 		}
 		s.Log.Error("request failed", "route", r.Pattern, "error", err)
@@ -142,6 +143,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusUnsupportedMediaType, "no_common_codec", said{"浏览器与摄像机没有共同的视频编码：" + err.Error(), err.Error()}, nil
 	case errors.Is(err, whep.ErrBusy):
 		return http.StatusServiceUnavailable, "too_many_viewers", said{"播放会话已满，请稍后再试", "no more sessions can be opened now"}, nil
+	case errors.Is(err, live.ErrBusy):
+		return http.StatusServiceUnavailable, "busy", said{"系统繁忙，未写入，请稍后重试", "the centre is busy: nothing was written, try again"}, nil
+	case errors.Is(err, live.ErrUnknown):
+		return http.StatusServiceUnavailable, "outcome_unknown", said{"数据库中断，无法确定是否已写入：请用同一 Idempotency-Key 重发", "the database went away and it is not known whether this was written: repeat it with the same Idempotency-Key"}, nil
 	case errors.As(err, &unavailable):
 		return http.StatusServiceUnavailable, unavailable.code, said{unavailable.zh, unavailable.en}, nil
 	case errors.Is(err, context.DeadlineExceeded):

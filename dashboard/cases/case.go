@@ -1,9 +1,9 @@
 // Package cases is the closed loop: a report becomes a case file, declared moves drive it from state to state under
 // running clocks until it is closed and rated, and every change is an event of the log.
 //
-// The life of a case: Report finds its grid, gives it a number, its first state and clocks, and appends case.reported in
-// one transaction; Move asks the flow, changes state and clocks and appends case.moved in one transaction; List, Get and
-// Timeline read. What the log says and what the tables say is written together or not at all.
+// The life of a case: Report checks and finds the grid, Move brings an act; both submit to the log's writer. The clerks of
+// this room (clerk.go) decide there, while nobody else writes: number, state, clocks, and the event that tells it. What the
+// log says and what the tables say is written together or not at all. List, Get and Timeline read.
 package cases
 
 import (
@@ -79,8 +79,8 @@ type Case struct {
 	Rating         *int       `json:"rating"`
 	Returns        int        `json:"returns"`
 	Photos         []Photo    `json:"photos"`
-	Clocks         []Clock    `json:"clocks"` // the running ones
-	Light          Light      `json:"light"`  // as of the answer; frozen once nothing runs
+	Clocks         []Clock    `json:"clocks"`          // the running ones
+	Light          Light      `json:"light,omitempty"` // as of the answer; in the log only once it is frozen
 	Version        int        `json:"version"`
 
 	open         bool

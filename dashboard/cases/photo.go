@@ -9,7 +9,6 @@ import (
 	"image"
 	"image/jpeg"
 	_ "image/png"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/image/draw"
@@ -102,25 +101,34 @@ func (r *Room) Upload(ctx context.Context, who access.Identity, data []byte) (st
 	return id, nil
 }
 
-const attachPhoto = `
-UPDATE photo SET case_id = $2, n = $3, kind = $4 WHERE id = $1 AND account = $5 AND case_id IS NULL
-RETURNING at`
-
-// storePhotos puts the pictures into the case as those of move n.
-func (r *Room) storePhotos(ctx context.Context, tx pgx.Tx, work *pgx.Batch, c *Case, n int, who access.Identity, pictures []picture, now time.Time) error {
-	for _, p := range pictures {
-		photo := Photo{ID: p.id, Kind: p.kind, URL: photoURL(p.id), At: now}
-		if p.jpeg != nil {
-			work.Queue(insertPhoto, p.id, c.ID, n, p.kind, now, who.Account, p.jpeg)
-		} else if err := tx.QueryRow(ctx, attachPhoto, p.id, c.ID, n, p.kind, who.Account).Scan(&photo.At); errors.Is(err, pgx.ErrNoRows) {
-			return invalid("unknown_photo", "照片未上传，或已属于其他案件", "the photo was not uploaded by you, or belongs to a case already")
-		} else if err != nil {
-			return err
-		}
-		photo.At = photo.At.UTC()
-		c.Photos = append(c.Photos, photo)
+// keep stores the pictures that came inline as uploads, so that the case has only to claim them.
+func (r *Room) keep(ctx context.Context, who access.Identity, photos []NewPhoto) ([]picture, error) {
+	pictures, err := prepare(photos)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	for _, p := range pictures {
+		if p.jpeg == nil {
+			continue
+		}
+		if _, err := r.pool.Exec(ctx, insertPhoto, p.id, nil, nil, nil, r.clock.Now(), who.Account, p.jpeg); err != nil {
+			return nil, fmt.Errorf("store photo: %w", err)
+		}
+	}
+	return pictures, nil
+}
+
+// drop lets go of the inline pictures of what was not written.
+func (r *Room) drop(ctx context.Context, pictures []picture) {
+	var ids []string
+	for _, p := range pictures {
+		if p.jpeg != nil {
+			ids = append(ids, p.id)
+		}
+	}
+	if len(ids) > 0 {
+		r.pool.Exec(context.WithoutCancel(ctx), `DELETE FROM photo WHERE id = ANY($1) AND case_id IS NULL`, ids)
+	}
 }
 
 // PhotoJPEG is the picture of a photo.

@@ -138,13 +138,7 @@ func (r *Room) complete(ctx context.Context, q db, cases []*Case) error {
 	if err != nil {
 		return err
 	}
-	var id int64
-	var k Clock
-	if _, err := pgx.ForEachRow(rows, []any{&id, &k.Stage, &k.StartedAt, &k.WarnAt, &k.DueAt}, func() error {
-		k.StartedAt, k.WarnAt, k.DueAt = k.StartedAt.UTC(), k.WarnAt.UTC(), k.DueAt.UTC()
-		byID[id].Clocks = append(byID[id].Clocks, k)
-		return nil
-	}); err != nil {
+	if err := addClocks(rows, byID); err != nil {
 		return err
 	}
 	if err := eachPhoto(ctx, q, ids, func(id int64, _ int, p Photo) { byID[id].Photos = append(byID[id].Photos, p) }); err != nil {
@@ -156,15 +150,31 @@ func (r *Room) complete(ctx context.Context, q db, cases []*Case) error {
 	return nil
 }
 
+// addClocks gives each case its running clocks.
+func addClocks(rows pgx.Rows, byID map[int64]*Case) error {
+	var id int64
+	var k Clock
+	_, err := pgx.ForEachRow(rows, []any{&id, &k.Stage, &k.StartedAt, &k.WarnAt, &k.DueAt}, func() error {
+		k.StartedAt, k.WarnAt, k.DueAt = k.StartedAt.UTC(), k.WarnAt.UTC(), k.DueAt.UTC()
+		byID[id].Clocks = append(byID[id].Clocks, k)
+		return nil
+	})
+	return err
+}
+
 func eachPhoto(ctx context.Context, q db, ids []int64, take func(id int64, n int, p Photo)) error {
 	rows, err := q.Query(ctx, photosOf, ids)
 	if err != nil {
 		return err
 	}
+	return scanPhotos(rows, take)
+}
+
+func scanPhotos(rows pgx.Rows, take func(id int64, n int, p Photo)) error {
 	var id int64
 	var n int
 	var p Photo
-	_, err = pgx.ForEachRow(rows, []any{&id, &p.ID, &p.Kind, &p.At, &n}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &p.ID, &p.Kind, &p.At, &n}, func() error {
 		p.At, p.URL = p.At.UTC(), photoURL(p.ID)
 		take(id, n, p)
 		return nil
@@ -178,8 +188,8 @@ const one = `
 SELECT` + columns + from + `
 WHERE c.id = $1`
 
-func (r *Room) get(ctx context.Context, q db, id int64, lock string) (*Case, error) {
-	rows, err := q.Query(ctx, one+lock, id)
+func (r *Room) get(ctx context.Context, q db, id int64) (*Case, error) {
+	rows, err := q.Query(ctx, one, id)
 	if err != nil {
 		return nil, err
 	}
@@ -193,16 +203,14 @@ func (r *Room) get(ctx context.Context, q db, id int64, lock string) (*Case, err
 	return c, r.complete(ctx, q, []*Case{c})
 }
 
-const historyOf = `SELECT move, account FROM case_move WHERE case_id = $1 ORDER BY n`
-
-func history(ctx context.Context, q db, id int64) ([]did, error) {
-	rows, err := q.Query(ctx, historyOf, id)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d did, err error) {
-		return d, row.Scan(&d.move, &d.account)
+func addHistory(rows pgx.Rows, past map[int64][]did) error {
+	var id int64
+	var d did
+	_, err := pgx.ForEachRow(rows, []any{&id, &d.move, &d.account}, func() error {
+		past[id] = append(past[id], d)
+		return nil
 	})
+	return err
 }
 
 // Full is a case with what only some may see and do.
@@ -230,7 +238,7 @@ type Refused struct {
 
 // Get is one case as who may see it.
 func (r *Room) Get(ctx context.Context, id int64, who access.Identity) (*Full, error) {
-	c, err := r.get(ctx, r.pool, id, "")
+	c, err := r.get(ctx, r.pool, id)
 	if err != nil {
 		return nil, fmt.Errorf("case %d: %w", id, err)
 	}
@@ -238,14 +246,18 @@ func (r *Room) Get(ctx context.Context, id int64, who access.Identity) (*Full, e
 }
 
 func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, error) {
-	past, err := history(ctx, r.pool, c.ID)
+	rows, err := r.pool.Query(ctx, historyOf, []int64{c.ID})
 	if err != nil {
+		return nil, err
+	}
+	past := map[int64][]did{}
+	if err := addHistory(rows, past); err != nil {
 		return nil, err
 	}
 	full := &Full{Case: c, Moves: []Permitted{}, Refused: []Refused{}}
 	flow := r.flows[c.Flow]
 	for _, m := range flow.Moves {
-		refused := flow.permit(m, c, past, who)
+		refused := flow.permit(m, c, past[c.ID], who)
 		switch {
 		case refused == nil && who.May(access.CaseMove):
 			full.Moves = append(full.Moves, Permitted{m.Move, m.Name, m.To, m.Needs})

@@ -2,13 +2,14 @@ package cases
 
 import (
 	"context"
-	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
+	"gridwall/dashboard/live"
 	"gridwall/geo"
 )
 
@@ -20,10 +21,13 @@ type Room struct {
 	catalogue *catalogue.Catalogue
 	calendar  *Calendar
 	flows     map[string]*Flow
+	writer    *live.Writer
+	reports   live.Clerk
+	moves     live.Clerk
 }
 
-// New is the room on a migrated database.
-func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *catalogue.Catalogue) (*Room, error) {
+// New is the room on a migrated database; what it changes goes by the writer.
+func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *catalogue.Catalogue, writer *live.Writer) (*Room, error) {
 	flows, err := shippedFlows()
 	if err != nil {
 		return nil, err
@@ -32,7 +36,9 @@ func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *cat
 	if err != nil {
 		return nil, err
 	}
-	return &Room{pool: pool, places: places, clock: clock, catalogue: catalogue, calendar: calendar, flows: flows}, nil
+	r := &Room{pool: pool, places: places, clock: clock, catalogue: catalogue, calendar: calendar, flows: flows, writer: writer}
+	r.reports.Take, r.moves.Take = r.takeReports, r.takeMoves
+	return r, nil
 }
 
 // Flow is a declared flow by its name.
@@ -53,8 +59,8 @@ type db interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// decorate adds the words that a case's codes stand for, and its light at the time.
-func (r *Room) decorate(c *Case) {
+// name adds the words that a case's codes stand for. Light stands only where it is frozen: this is the case as the log has it.
+func (r *Room) name(c *Case) {
 	if c.Class != nil {
 		if class, ok := r.catalogue.Class(*c.Class); ok {
 			c.ClassName = &Text{class.Name.ZH, class.Name.EN}
@@ -65,9 +71,16 @@ func (r *Room) decorate(c *Case) {
 			c.GridName = &cell.Name
 		}
 	}
+	c.Light = ""
 	if c.frozen != nil {
 		c.Light = *c.frozen
-	} else {
+	}
+}
+
+// decorate adds words and the light at the time.
+func (r *Room) decorate(c *Case) {
+	r.name(c)
+	if c.frozen == nil {
 		c.Light = Worst(c.Clocks, r.clock.Now())
 	}
 }
@@ -75,26 +88,13 @@ func (r *Room) decorate(c *Case) {
 // serial is how many cases one day can have with a number of 19 digits.
 const serial = 99_999
 
-const nextSerial = `
-INSERT INTO case_serial (prefix, last) VALUES ($1, 1)
-ON CONFLICT (prefix) DO UPDATE SET last = case_serial.last + 1
-RETURNING last`
-
-// number gives the next case number: county 6 (of the grid's code, else zeros), day 8, serial 5.
-func (r *Room) number(ctx context.Context, tx pgx.Tx, grid string) (string, error) {
+// prefix begins the numbers of a grid's cases of a day: county 6 (of the grid's code, else zeros), day 8.
+func (r *Room) prefix(grid string, at time.Time) string {
 	county := "000000"
 	if len(grid) >= 6 && digits(grid[:6]) {
 		county = grid[:6]
 	}
-	prefix := county + r.clock.Now().In(r.calendar.Zone).Format("20060102")
-	var last int
-	if err := tx.QueryRow(ctx, nextSerial, prefix).Scan(&last); err != nil {
-		return "", fmt.Errorf("case number: %w", err)
-	}
-	if last > serial {
-		return "", fmt.Errorf("case number: more than %d cases in one day", serial)
-	}
-	return fmt.Sprintf("%s%05d", prefix, last), nil
+	return county + at.In(r.calendar.Zone).Format("20060102")
 }
 
 func digits(s string) bool {

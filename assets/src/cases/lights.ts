@@ -6,7 +6,7 @@ import type { Case, Clock, Light } from './types'
  * Without a running clock the light is frozen as the server sent it.
  */
 export function lightOf(file: Case, at: number): Light {
-  if (file.clocks.length === 0) return file.light
+  if (file.clocks.length === 0) return file.light ?? 'grey'
   let worst: Light = 'grey'
   for (const clock of file.clocks) {
     const light = clockLight(clock, at)

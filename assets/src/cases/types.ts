@@ -63,7 +63,8 @@ export interface Case {
   returns: number
   photos: Photo[]
   clocks: Clock[]
-  light: Light
+  /** Absent in the log while it can still change: lightOf computes it. */
+  light?: Light
   version: number
 }
 

@@ -1,0 +1,378 @@
+package cases
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"gridwall/dashboard/access"
+	"gridwall/dashboard/live"
+)
+
+// change is the data of case.reported and case.moved.
+type change struct {
+	Case *Case   `json:"case"`
+	Move madeNow `json:"move"`
+}
+
+type madeNow struct {
+	Move string    `json:"move"`
+	From *string   `json:"from"`
+	To   string    `json:"to"`
+	By   By        `json:"by"`
+	At   time.Time `json:"at"`
+	Note *string   `json:"note"`
+}
+
+// reporting is a report on its way into the log.
+type reporting struct {
+	who      access.Identity
+	in       Report
+	flow     *Flow
+	template Case
+	pictures []picture
+
+	c       *Case // once written
+	repeats int64 // the case of an earlier report with the same key
+}
+
+// moving is a move on its way into the log.
+type moving struct {
+	id       int64
+	who      access.Identity
+	act      Act
+	pictures []picture
+
+	c *Case // once written
+}
+
+type keyOf struct {
+	account int
+	key     string
+}
+
+type keyed struct {
+	sum        []byte
+	case_, seq int64
+}
+
+const (
+	findKeys = `
+SELECT i.account, i.key, i.sum, i.case_id, i.seq
+FROM idempotency AS i JOIN unnest($1::int[], $2::text[]) AS k (account, key) USING (account, key)`
+	takeIDs     = `SELECT nextval(pg_get_serial_sequence('case_file', 'id')) FROM generate_series(1, $1)`
+	readSerials = `SELECT prefix, last FROM case_serial WHERE prefix = ANY($1)`
+	moveSerials = `
+INSERT INTO case_serial (prefix, last) SELECT * FROM unnest($1::text[], $2::int[])
+ON CONFLICT (prefix) DO UPDATE SET last = EXCLUDED.last`
+	readPhotos = `SELECT id, account, at, case_id IS NOT NULL FROM photo WHERE id = ANY($1)`
+	claimPhoto = `UPDATE photo SET case_id = $2, n = $3, kind = $4 WHERE id = $1`
+)
+
+// uploads are the photos that entries name, as they are stored.
+type uploads map[string]*upload
+
+type upload struct {
+	account int
+	at      time.Time
+	used    bool
+}
+
+func (u uploads) ask(b *pgx.Batch, ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	b.Queue(readPhotos, ids).Query(func(rows pgx.Rows) error {
+		var id string
+		var p upload
+		_, err := pgx.ForEachRow(rows, []any{&id, &p.account, &p.at, &p.used}, func() error {
+			found := p
+			u[id] = &found
+			return nil
+		})
+		return err
+	})
+}
+
+// usable says whether the account may put the pictures into a case.
+func (u uploads) usable(who access.Identity, pictures []picture) error {
+	for _, p := range pictures {
+		if found := u[p.id]; found == nil || found.account != who.Account || found.used {
+			return invalid("unknown_photo", "照片未上传，或已属于其他案件", "the photo was not uploaded by you, or belongs to a case already")
+		}
+	}
+	return nil
+}
+
+// claim puts the pictures into the case as those of move n.
+func (u uploads) claim(b *live.Batch, c *Case, n int, pictures []picture) {
+	for _, p := range pictures {
+		found := u[p.id]
+		found.used = true
+		b.Queue(claimPhoto, p.id, c.ID, n, p.kind)
+		c.Photos = append(c.Photos, Photo{ID: p.id, Kind: p.kind, URL: photoURL(p.id), At: found.at.UTC()})
+	}
+}
+
+// takeReports is the clerk of reports.
+func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch) {
+	now := r.clock.Now()
+	var accounts []int
+	var keys, photos []string
+	prefixes := map[string]bool{}
+	for _, e := range entries {
+		in := e.Ask.(*reporting)
+		if in.in.Key != "" {
+			accounts, keys = append(accounts, in.who.Account), append(keys, in.in.Key)
+		}
+		for _, p := range in.pictures {
+			photos = append(photos, p.id)
+		}
+		prefixes[r.prefix(*in.template.Grid, now)] = true
+	}
+	known := map[keyOf]keyed{}
+	if len(keys) > 0 {
+		ask.Queue(findKeys, accounts, keys).Query(func(rows pgx.Rows) error {
+			var k keyOf
+			var v keyed
+			_, err := pgx.ForEachRow(rows, []any{&k.account, &k.key, &v.sum, &v.case_, &v.seq}, func() error {
+				known[k] = v
+				v.sum = nil
+				return nil
+			})
+			return err
+		})
+	}
+	var ids []int64
+	ask.Queue(takeIDs, len(entries)).Query(func(rows pgx.Rows) (err error) {
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		slices.Sort(ids)
+		return err
+	})
+	serials := map[string]int{}
+	list := make([]string, 0, len(prefixes))
+	for p := range prefixes {
+		list = append(list, p)
+	}
+	ask.Queue(readSerials, list).Query(func(rows pgx.Rows) error {
+		var prefix string
+		var last int
+		_, err := pgx.ForEachRow(rows, []any{&prefix, &last}, func() error {
+			serials[prefix] = last
+			return nil
+		})
+		return err
+	})
+	stored := uploads{}
+	stored.ask(ask, photos)
+
+	return func(b *live.Batch) {
+		var rows reportRows
+		moved := map[string]int{}
+		for i, e := range entries {
+			in := e.Ask.(*reporting)
+			in.c, in.repeats = nil, 0
+			key := keyOf{in.who.Account, in.in.Key}
+			if before, ok := known[key]; ok && in.in.Key != "" {
+				if in.repeats, e.Seq = before.case_, before.seq; !slices.Equal(before.sum, in.in.Sum[:]) {
+					e.Err = ErrKeyReused
+				}
+				continue
+			}
+			if e.Err = stored.usable(in.who, in.pictures); e.Err != nil {
+				continue
+			}
+			prefix := r.prefix(*in.template.Grid, now)
+			if serials[prefix] >= serial {
+				e.Err = fmt.Errorf("case number: more than %d cases in one day", serial)
+				continue
+			}
+			serials[prefix]++
+			moved[prefix] = serials[prefix]
+			c := in.template
+			in.c = &c
+			c.ID, c.Number = ids[i], fmt.Sprintf("%s%05d", prefix, serials[prefix])
+			c.State, c.ReportedAt, c.UpdatedAt, c.open, c.Version = in.flow.Start.To, now, now, true, 1
+			c.Photos, c.Clocks = []Photo{}, []Clock{}
+			r.startClocks(in.flow, &c, "", now, func(k Clock, limit Limit) { rows.clock(&c, k, limit, r.calendar) })
+			stored.claim(b, &c, 1, in.pictures)
+			r.name(&c)
+			b.Append(e, live.Draft{Type: "case.reported", At: now, Grid: *c.Grid,
+				Data: change{&c, madeNow{in.flow.Start.Move, nil, c.State, By{in.who.Name, in.who.Role}, now, nil}}})
+			rows.add(&c, in, e.Seq, now)
+			if in.in.Key != "" {
+				known[key] = keyed{in.in.Sum[:], c.ID, e.Seq}
+			}
+		}
+		if len(rows.ids) > 0 {
+			rows.queue(b)
+			b.Queue(moveSerials, mapKeys(moved), mapValues(moved))
+		}
+	}
+}
+
+const (
+	caseOf    = `SELECT` + columns + from + ` WHERE c.id = ANY($1)`
+	historyOf = `SELECT case_id, move, account FROM case_move WHERE case_id = ANY($1) ORDER BY case_id, n`
+	namesOf   = `SELECT code, name FROM department WHERE code = ANY($1)`
+
+	updateCase = `
+UPDATE case_file
+SET state = $2, department = $3, rating = $4, returns = $5, light = $6, open = $7, closed_at = $8, updated_at = $9, version = $10
+WHERE id = $1`
+	insertMove = `
+INSERT INTO case_move (case_id, n, move, from_state, to_state, at, account, role, note, department, rating)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''), NULLIF($10, ''), $11)`
+	insertClock = `
+INSERT INTO case_clock (case_id, stage, n, unit, limit_s, started_at, warn_at, due_at)
+VALUES ($1, $2, 1 + (SELECT count(*) FROM case_clock WHERE case_id = $1 AND stage = $2), $3, $4, $5, $6, $7)`
+	stopClock = `
+UPDATE case_clock SET ended_at = $3, ended_by = $4, used_s = $5, late_s = $6
+WHERE case_id = $1 AND stage = $2 AND ended_at IS NULL`
+)
+
+// takeMoves is the clerk of moves. Two moves of one case in one batch are decided one after the other.
+func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch) {
+	var ids []int64
+	var photos, departments []string
+	for _, e := range entries {
+		in := e.Ask.(*moving)
+		ids = append(ids, in.id)
+		if in.act.Department != "" {
+			departments = append(departments, in.act.Department)
+		}
+		for _, p := range in.pictures {
+			photos = append(photos, p.id)
+		}
+	}
+	files := map[int64]*Case{}
+	ask.Queue(caseOf, ids).Query(func(rows pgx.Rows) error {
+		list, err := pgx.CollectRows(rows, scan)
+		for _, c := range list {
+			files[c.ID] = c
+		}
+		return err
+	})
+	ask.Queue(runningClocks, ids).Query(func(rows pgx.Rows) error { return addClocks(rows, files) })
+	ask.Queue(photosOf, ids).Query(func(rows pgx.Rows) error {
+		return scanPhotos(rows, func(id int64, _ int, p Photo) { files[id].Photos = append(files[id].Photos, p) })
+	})
+	past := map[int64][]did{}
+	ask.Queue(historyOf, ids).Query(func(rows pgx.Rows) error { return addHistory(rows, past) })
+	names := map[string]string{}
+	if len(departments) > 0 {
+		ask.Queue(namesOf, departments).Query(func(rows pgx.Rows) error {
+			var code, name string
+			_, err := pgx.ForEachRow(rows, []any{&code, &name}, func() error {
+				names[code] = name
+				return nil
+			})
+			return err
+		})
+	}
+	stored := uploads{}
+	stored.ask(ask, photos)
+
+	return func(b *live.Batch) {
+		for _, e := range entries {
+			in := e.Ask.(*moving)
+			c, ok := files[in.id]
+			if !ok {
+				e.Err = ErrNotFound
+				continue
+			}
+			flow := r.flows[c.Flow]
+			move, ok := flow.find(in.act.Move)
+			if !ok {
+				e.Err = invalid("unknown_move", fmt.Sprintf("流程中没有“%s”这一步", in.act.Move), fmt.Sprintf("the flow has no move %q", in.act.Move))
+				continue
+			}
+			if refused := flow.permit(move, c, past[c.ID], in.who); refused != nil {
+				e.Err = refused
+				continue
+			}
+			if e.Err = errors.Join(lacks(flow, move, in.act), stored.usable(in.who, in.pictures)); e.Err != nil {
+				continue
+			}
+			if name, ok := names[in.act.Department]; move.Needs.Department && !ok {
+				e.Err = invalid("unknown_department", fmt.Sprintf("没有部门 %s", in.act.Department), fmt.Sprintf("there is no department %q", in.act.Department))
+				continue
+			} else if move.Needs.Department {
+				c.Department, c.DepartmentName = &in.act.Department, &name
+			}
+			r.apply(b, e, flow, move, c, len(past[c.ID])+1, in, stored)
+			past[c.ID] = append(past[c.ID], did{move.Move, in.who.Account})
+			made := *c
+			made.Photos, made.Clocks = slices.Clone(c.Photos), slices.Clone(c.Clocks)
+			in.c = &made
+		}
+	}
+}
+
+// apply changes case and clocks by move n, which is permitted, and appends the event.
+func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, n int, in *moving, stored uploads) {
+	now := r.clock.Now()
+	before, act := c.State, in.act
+	c.State, c.UpdatedAt, c.Version = m.To, now, c.Version+1
+	if !m.Needs.Department {
+		act.Department = ""
+	}
+	if m.Move == "return" {
+		c.Returns++
+		c.Department, c.DepartmentName = nil, nil
+	}
+	if m.Needs.Rating {
+		c.Rating = act.Rating
+	} else {
+		act.Rating = nil
+	}
+	if light := r.stopClocks(b, flow, c, n, now); light != nil {
+		c.frozen = light
+	}
+	started := func(k Clock, limit Limit) {
+		b.Queue(insertClock, c.ID, k.Stage, limit.Unit, int(r.calendar.Length(limit)/time.Second), k.StartedAt, k.WarnAt, k.DueAt)
+	}
+	r.startClocks(flow, c, before, now, started)
+	if flow.state[c.State].Final && c.open {
+		c.open, c.ClosedAt = false, &now
+	}
+	b.Queue(updateCase, c.ID, c.State, c.Department, c.Rating, c.Returns, c.frozen, c.open, c.ClosedAt, now, c.Version)
+	note := strings.TrimSpace(act.Note)
+	b.Queue(insertMove, c.ID, n, m.Move, before, c.State, now, in.who.Account, in.who.Role, note, act.Department, act.Rating)
+	stored.claim(b, c, n, in.pictures)
+	r.name(c)
+	told := madeNow{m.Move, &before, c.State, By{in.who.Name, in.who.Role}, now, nil}
+	if note != "" {
+		told.Note = &note
+	}
+	d := live.Draft{Type: "case.moved", At: now, Data: change{c, told}}
+	if c.Grid != nil {
+		d.Grid = *c.Grid
+	}
+	b.Append(e, d)
+}
+
+// stopClocks stops those that do not run in the case's new state, which move n led to. It returns the light of the total clock, if that stopped.
+func (r *Room) stopClocks(b *live.Batch, flow *Flow, c *Case, n int, now time.Time) (total *Light) {
+	running := c.Clocks[:0]
+	for _, k := range c.Clocks {
+		i := slices.IndexFunc(flow.clocks, func(f flowClock) bool { return f.stage == k.Stage })
+		if i < 0 || slices.Contains(flow.clocks[i].in, c.State) {
+			running = append(running, k)
+			continue
+		}
+		unit := flow.clocks[i].limits[c.Priority].Unit
+		used, late := r.calendar.Used(unit, k.StartedAt, now), r.calendar.Used(unit, k.DueAt, now)
+		b.Queue(stopClock, c.ID, k.Stage, now, n, int(used/time.Second), int(late/time.Second))
+		if k.Stage == "total" {
+			light := finalLight(k.WarnAt, k.DueAt, now)
+			total = &light
+		}
+	}
+	c.Clocks = running
+	return total
+}

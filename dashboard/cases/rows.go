@@ -1,0 +1,111 @@
+package cases
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"gridwall/dashboard/live"
+)
+
+// reportRows are the rows of a batch of reports, by columns: one statement a table stores them all.
+type reportRows struct {
+	ids                                                                 []int64
+	numbers, flows, states, priorities, titles, descriptions, addresses []string
+	editions                                                            []int
+	classes, classEditions, conditions, grids, cameras, reporters       []*string
+	lons, lats                                                          []float64
+	at                                                                  time.Time
+
+	moves, roles []string
+	accounts     []int
+
+	clocks struct {
+		ids                      []int64
+		stages, units            []string
+		limits                   []int
+		startedAt, warnAt, dueAt []time.Time
+	}
+	keys struct {
+		accounts  []int
+		keys      []string
+		sums      [][]byte
+		ids, seqs []int64
+	}
+}
+
+func (r *reportRows) add(c *Case, in *reporting, seq int64, now time.Time) {
+	r.at = now
+	r.ids, r.numbers, r.flows, r.states = append(r.ids, c.ID), append(r.numbers, c.Number), append(r.flows, c.Flow), append(r.states, c.State)
+	r.priorities, r.titles = append(r.priorities, string(c.Priority)), append(r.titles, c.Title)
+	r.descriptions, r.addresses, r.editions = append(r.descriptions, c.Description), append(r.addresses, c.Address), append(r.editions, c.FlowEdition)
+	r.classes, r.classEditions, r.conditions = append(r.classes, c.Class), append(r.classEditions, c.classEdition), append(r.conditions, c.Condition)
+	r.grids, r.cameras = append(r.grids, c.Grid), append(r.cameras, c.Camera)
+	var person *string
+	if in.in.Reporter != nil {
+		text, _ := json.Marshal(in.in.Reporter) // two strings
+		words := string(text)
+		person = &words
+	}
+	r.reporters = append(r.reporters, person)
+	r.lons, r.lats = append(r.lons, c.Location.Lon), append(r.lats, c.Location.Lat)
+	r.moves, r.roles, r.accounts = append(r.moves, in.flow.Start.Move), append(r.roles, string(in.who.Role)), append(r.accounts, in.who.Account)
+	if in.in.Key != "" {
+		k := &r.keys
+		k.accounts, k.keys, k.sums = append(k.accounts, in.who.Account), append(k.keys, in.in.Key), append(k.sums, in.in.Sum[:])
+		k.ids, k.seqs = append(k.ids, c.ID), append(k.seqs, seq)
+	}
+}
+
+func (r *reportRows) clock(c *Case, k Clock, limit Limit, calendar *Calendar) {
+	t := &r.clocks
+	t.ids, t.stages, t.units = append(t.ids, c.ID), append(t.stages, k.Stage), append(t.units, string(limit.Unit))
+	t.limits = append(t.limits, int(calendar.Length(limit)/time.Second))
+	t.startedAt, t.warnAt, t.dueAt = append(t.startedAt, k.StartedAt), append(t.warnAt, k.WarnAt), append(t.dueAt, k.DueAt)
+}
+
+const (
+	insertCases = `
+INSERT INTO case_file (id, number, flow, flow_edition, state, priority, class, class_edition, condition, title, description, address, geom, grid, camera, reporter, reported_at, updated_at)
+OVERRIDING SYSTEM VALUE
+SELECT id, number, flow, edition, state, priority, class, class_edition, condition, title, description, address, ST_SetSRID(ST_MakePoint(lon, lat), 4326), grid, camera, reporter::jsonb, $18, $18
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
+    $13::float8[], $14::float8[], $15::text[], $16::text[], $17::text[])
+    AS c (id, number, flow, edition, state, priority, class, class_edition, condition, title, description, address, lon, lat, grid, camera, reporter)`
+	insertFirstMoves = `
+INSERT INTO case_move (case_id, n, move, to_state, at, account, role)
+SELECT id, 1, move, state, $6, account, role
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::text[]) AS m (id, move, state, account, role)`
+	insertFirstClocks = `
+INSERT INTO case_clock (case_id, stage, n, unit, limit_s, started_at, warn_at, due_at)
+SELECT id, stage, 1, unit, limit_s, started_at, warn_at, due_at
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[])
+    AS k (id, stage, unit, limit_s, started_at, warn_at, due_at)`
+	insertKeys = `
+INSERT INTO idempotency (account, key, sum, case_id, seq, at)
+SELECT account, key, sum, id, seq, $6
+FROM unnest($1::int[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[]) AS k (account, key, sum, id, seq)`
+)
+
+func (r *reportRows) queue(b *live.Batch) {
+	b.Queue(insertCases, r.ids, r.numbers, r.flows, r.editions, r.states, r.priorities, r.classes, r.classEditions, r.conditions, r.titles, r.descriptions, r.addresses,
+		r.lons, r.lats, r.grids, r.cameras, r.reporters, r.at)
+	b.Queue(insertFirstMoves, r.ids, r.moves, r.states, r.accounts, r.roles, r.at)
+	if k := r.clocks; len(k.ids) > 0 {
+		b.Queue(insertFirstClocks, k.ids, k.stages, k.units, k.limits, k.startedAt, k.warnAt, k.dueAt)
+	}
+	if k := r.keys; len(k.ids) > 0 {
+		b.Queue(insertKeys, k.accounts, k.keys, k.sums, k.ids, k.seqs, r.at)
+	}
+}
+
+func mapKeys(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }
+
+func mapValues(m map[string]int) []int {
+	values := make([]int, 0, len(m))
+	for _, k := range mapKeys(m) {
+		values = append(values, m[k])
+	}
+	return values
+}

@@ -1,0 +1,448 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+var (
+	// ErrBusy says that a change was not written, because too many wait already or the database was away: try again later.
+	ErrBusy = errors.New("live: too many changes wait to be written")
+	// ErrUnknown says that the connection was lost at the COMMIT and nobody could be asked since: the change is written or it is not.
+	ErrUnknown = errors.New("live: it is not known whether the change was written")
+)
+
+const (
+	queueSize = 4096
+	// reserve is the part of the queue that is kept for reports from the field.
+	reserve  = queueSize / 4
+	maxBatch = 512
+	// linger is how long a batch waits for company, where the one before it had some: a change that comes alone never waits.
+	linger = time.Millisecond
+	// patience is how long a caller waits for its change.
+	patience = 10 * time.Second
+	// tryTimeout ends one attempt: the database does not answer, or another node holds the head.
+	tryTimeout = 8 * time.Second
+)
+
+// Clerk writes one kind of change. Take queues the questions that the entries raise and returns what decides them: that is
+// called with the answers, while the head of the log is locked and nobody else can write. For each entry it sets Err, or
+// calls Batch.Append and queues the rows. An attempt can fail after it, and both are called again.
+type Clerk struct {
+	Take func(ask *pgx.Batch, entries []*Entry) (decide func(b *Batch))
+}
+
+// Entry is one change on its way into the log.
+type Entry struct {
+	Ask any   // what was submitted, for the clerk
+	Seq int64 // the number of its event
+	Err error // why there is none
+
+	clerk *Clerk
+	state atomic.Int32
+	since time.Time
+	done  chan struct{}
+}
+
+const (
+	waiting   = iota
+	taken     // an attempt is under way
+	withdrawn // the caller has gone
+)
+
+// Batch is what a transaction of the writer will store.
+type Batch struct {
+	pgx.Batch
+	head   head
+	months map[time.Time]bool
+	rows   eventRows
+}
+
+type eventRows struct {
+	seqs   []int64
+	types  []string
+	ats    []time.Time
+	grids  []string
+	needs  []string
+	data   []string
+	hashes [][]byte
+}
+
+// Append gives the entry's event its number.
+func (b *Batch) Append(entry *Entry, d Draft) {
+	e, err := d.event()
+	if err != nil {
+		entry.Err = err
+		return
+	}
+	b.head.next(&e)
+	entry.Seq = e.Seq
+	b.months[month(e.At)] = true
+	r := &b.rows
+	r.seqs, r.types, r.ats, r.grids, r.needs = append(r.seqs, e.Seq), append(r.types, e.Type), append(r.ats, e.At), append(r.grids, e.Grid), append(r.needs, e.Needs)
+	r.data, r.hashes = append(r.data, string(e.Data)), append(r.hashes, b.head.hash)
+}
+
+func month(at time.Time) time.Time { return time.Date(at.Year(), at.Month(), 1, 0, 0, 0, 0, time.UTC) }
+
+// Writer is the way into the log for what happens often: the group commit of a node. One goroutine takes what has queued up
+// while the last COMMIT was under way and writes it in one transaction of two round trips: lock the head and ask; store and
+// commit. A change that comes alone costs no more than its own transaction would.
+type Writer struct {
+	config *pgx.ConnConfig
+	log    *slog.Logger
+	queue  chan *Entry
+
+	conn   *pgx.Conn // Run's
+	months map[time.Time]bool
+	last   int // size of the last batch
+
+	batches prometheus.Histogram
+	wait    prometheus.Histogram
+	refused *prometheus.CounterVec
+	doubts  prometheus.Counter
+}
+
+// NewWriter makes a writer that connects with config, by a connection of its own.
+func NewWriter(config *pgx.ConnConfig, log *slog.Logger) *Writer {
+	config = config.Copy()
+	// A node that stops while it holds the head lets go of it: until then nobody could write.
+	config.RuntimeParams["idle_in_transaction_session_timeout"] = "3000"
+	config.RuntimeParams["application_name"] = "gridwall writer"
+	return &Writer{
+		config: config, log: log, queue: make(chan *Entry, queueSize), months: map[time.Time]bool{},
+		batches: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gridwall_live_write_batch_size", Help: "Changes written by one transaction.",
+			Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}}),
+		wait: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gridwall_live_write_duration_seconds", Help: "Time from a change's submission to its COMMIT.",
+			Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 5}}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gridwall_live_write_refused_total", Help: "Changes not written, by the reason."}, []string{"reason"}),
+		doubts:  prometheus.NewCounter(prometheus.CounterOpts{Name: "gridwall_live_write_doubts_total", Help: "Connections lost at a COMMIT, which the log was asked about afterwards."}),
+	}
+}
+
+var queueDepth = prometheus.NewDesc("gridwall_live_write_queue", "Changes that wait to be written.", nil, nil)
+
+// Describe and Collect make the writer a collector of metrics.
+func (w *Writer) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(w, out) }
+
+// Collect sends the metrics.
+func (w *Writer) Collect(out chan<- prometheus.Metric) {
+	out <- prometheus.MustNewConstMetric(queueDepth, prometheus.GaugeValue, float64(len(w.queue)))
+	for _, c := range []prometheus.Collector{w.batches, w.wait, w.refused, w.doubts} {
+		c.Collect(out)
+	}
+}
+
+// Admit says at the door whether a change would find room, before work is put into it. field marks reports from the
+// field: they are the last to be refused.
+func (w *Writer) Admit(field bool) error {
+	if room := queueSize - len(w.queue); room == 0 || !field && room <= reserve {
+		w.refused.WithLabelValues("queue_full").Inc()
+		return ErrBusy
+	}
+	return nil
+}
+
+// Submit hands a change to its clerk and waits until it is in the log, or refused. The entry's Err is returned as it is.
+//
+// Errors: ErrBusy, ErrUnknown, what the clerk or the database said, and ctx's own: then the change was not written.
+func (w *Writer) Submit(ctx context.Context, clerk *Clerk, ask any, field bool) (*Entry, error) {
+	if err := w.Admit(field); err != nil {
+		return nil, err
+	}
+	e := &Entry{Ask: ask, clerk: clerk, since: time.Now(), done: make(chan struct{})}
+	select {
+	case w.queue <- e:
+	default:
+		w.refused.WithLabelValues("queue_full").Inc()
+		return nil, ErrBusy
+	}
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	var why error
+	select {
+	case <-e.done:
+		return e, e.Err
+	case <-ctx.Done():
+		why = ctx.Err()
+	case <-timeout.C:
+		why = ErrBusy
+	}
+	if e.state.CompareAndSwap(waiting, withdrawn) {
+		w.refused.WithLabelValues("too_slow").Inc()
+		return nil, why
+	}
+	// It is on its way: a moment more, and it is known.
+	timeout.Reset(tryTimeout)
+	select {
+	case <-e.done:
+		return e, e.Err
+	case <-timeout.C:
+		w.refused.WithLabelValues("unknown").Inc()
+		return nil, ErrUnknown
+	}
+}
+
+// Run writes until ctx ends; what waits then is refused.
+func (w *Writer) Run(ctx context.Context) error {
+	defer w.hangUp()
+	for {
+		entries := w.gather(ctx)
+		if entries == nil {
+			break
+		}
+		w.write(ctx, entries)
+	}
+	for {
+		select {
+		case e := <-w.queue:
+			e.answer(ErrBusy)
+		default:
+			return nil
+		}
+	}
+}
+
+// gather waits for a change and takes what else has come.
+func (w *Writer) gather(ctx context.Context) []*Entry {
+	var first *Entry
+	select {
+	case <-ctx.Done():
+		return nil
+	case first = <-w.queue:
+	}
+	if w.last > 1 {
+		time.Sleep(linger)
+	}
+	entries := append(make([]*Entry, 0, w.last+8), first)
+	for len(entries) < maxBatch {
+		select {
+		case e := <-w.queue:
+			entries = append(entries, e)
+			continue
+		default:
+		}
+		break
+	}
+	w.last = len(entries)
+	return entries
+}
+
+// take marks the entries as under way and leaves out those that nobody waits for.
+func take(entries []*Entry) []*Entry {
+	kept := entries[:0]
+	for _, e := range entries {
+		if e.state.CompareAndSwap(waiting, taken) || e.state.Load() == taken {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+func (e *Entry) answer(err error) {
+	if err != nil {
+		e.Err = err
+	}
+	close(e.done)
+}
+
+// write brings the entries into the log, over every loss of the database, as long as somebody waits for one of them.
+func (w *Writer) write(ctx context.Context, entries []*Entry) {
+	var doubt *head // where a transaction ends of which nobody knows yet whether it was committed
+	for pause := time.Duration(0); ; pause = min(2*pause+50*time.Millisecond, time.Second) {
+		if doubt == nil {
+			if entries = take(entries); len(entries) == 0 {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			why := ErrBusy
+			if doubt != nil {
+				why = ErrUnknown
+			}
+			for _, e := range entries {
+				e.answer(why)
+			}
+			return
+		case <-time.After(pause):
+		}
+		var err error
+		if doubt != nil {
+			var written bool
+			if written, err = w.ask(ctx, *doubt); err == nil {
+				if doubt = nil; written {
+					w.settle(entries)
+					return
+				}
+				err = errLost
+			}
+		} else {
+			var b *Batch
+			if b, err = w.try(ctx, entries); err == nil {
+				w.settle(entries)
+				return
+			}
+			gone := w.conn == nil || w.conn.IsClosed()
+			switch {
+			case gone && b != nil:
+				doubt = &b.head
+				w.doubts.Inc()
+			case !gone && !passing(err) && len(entries) == 1:
+				entries[0].answer(err)
+				return
+			case !gone && !passing(err): // one of them is to blame: each alone
+				for i := range entries {
+					w.write(ctx, entries[i:i+1:i+1])
+				}
+				return
+			}
+		}
+		w.log.Warn("changes not written, trying again", "changes", len(entries), "in_doubt", doubt != nil, "error", err)
+		if doubt == nil {
+			for _, e := range entries { // known to be unwritten: who does not want to wait can go
+				e.state.CompareAndSwap(taken, waiting)
+			}
+		}
+	}
+}
+
+var errLost = errors.New("the connection was lost at the COMMIT, which did not come about")
+
+// passing errors are not the change's fault and may be gone at the next attempt: deadlock, shutdown, recovery, lack of resources.
+func passing(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && slices.Contains([]string{"40", "53", "55", "57", "58"}, pg.Code[:2])
+}
+
+func (w *Writer) settle(entries []*Entry) {
+	w.batches.Observe(float64(len(entries)))
+	for _, e := range entries {
+		w.wait.Observe(time.Since(e.since).Seconds())
+		e.answer(nil)
+	}
+}
+
+const insertEvents = `
+INSERT INTO event (seq, type, at, grid, needs, data, hash)
+SELECT seq, type, at, grid, needs, data::json, hash
+FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bytea[]) AS e (seq, type, at, grid, needs, data, hash)`
+
+// try makes one transaction of the entries. A batch beside the error says that the COMMIT was on its way.
+func (w *Writer) try(ctx context.Context, entries []*Entry) (*Batch, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
+	defer cancel()
+	if err := w.connect(ctx); err != nil {
+		return nil, err
+	}
+	for _, e := range entries { // an attempt before may have come to something else
+		e.Err, e.Seq = nil, 0
+	}
+	b := &Batch{months: map[time.Time]bool{}}
+	var ask pgx.Batch
+	ask.Queue("BEGIN")
+	ask.Queue(lockHead).QueryRow(func(row pgx.Row) error { return row.Scan(&b.head.seq, &b.head.hash) })
+	decisions := takeAll(&ask, entries)
+	if err := w.conn.SendBatch(ctx, &ask).Close(); err != nil {
+		return nil, w.rollback(ctx, err)
+	}
+	for _, decide := range decisions {
+		decide(b)
+	}
+	if len(b.rows.seqs) == 0 {
+		return nil, w.rollback(ctx, nil)
+	}
+	for m := range b.months {
+		if !w.months[m] {
+			b.Queue(ensureMonth, m)
+		}
+	}
+	r := b.rows
+	b.Queue(insertEvents, r.seqs, r.types, r.ats, r.grids, r.needs, r.data, r.hashes)
+	b.Queue(moveHead, b.head.seq, b.head.hash)
+	b.Queue(wake)
+	b.Queue("COMMIT")
+	if err := w.conn.SendBatch(ctx, &b.Batch).Close(); err != nil {
+		clear(w.months)
+		return b, w.rollback(ctx, err)
+	}
+	for m := range b.months {
+		w.months[m] = true
+	}
+	return nil, nil
+}
+
+// takeAll lets each clerk ask about its entries, in the order of their arrival.
+func takeAll(ask *pgx.Batch, entries []*Entry) (decisions []func(*Batch)) {
+	var clerks []*Clerk
+	of := map[*Clerk][]*Entry{}
+	for _, e := range entries {
+		if of[e.clerk] == nil {
+			clerks = append(clerks, e.clerk)
+		}
+		of[e.clerk] = append(of[e.clerk], e)
+	}
+	for _, c := range clerks {
+		decisions = append(decisions, c.Take(ask, of[c]))
+	}
+	return decisions
+}
+
+// rollback ends the transaction where the connection still stands; it returns why.
+func (w *Writer) rollback(ctx context.Context, why error) error {
+	if w.conn.IsClosed() {
+		return why
+	}
+	if _, err := w.conn.Exec(ctx, "ROLLBACK"); err != nil {
+		w.conn.Close(ctx)
+	}
+	return why
+}
+
+// ask finds out whether the transaction that would have moved the head to h was committed. It locks the head first: that
+// waits for the end of a transaction whose connection we lost.
+func (w *Writer) ask(ctx context.Context, h head) (written bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	if err := w.connect(ctx); err != nil {
+		return false, err
+	}
+	var question pgx.Batch
+	question.Queue("BEGIN")
+	question.Queue(lockHead)
+	question.Queue(`SELECT EXISTS (SELECT FROM event WHERE seq = $1 AND hash = $2)`, h.seq, h.hash).QueryRow(func(row pgx.Row) error { return row.Scan(&written) })
+	question.Queue("ROLLBACK")
+	if err := w.conn.SendBatch(ctx, &question).Close(); err != nil {
+		return false, w.rollback(ctx, err)
+	}
+	return written, nil
+}
+
+func (w *Writer) connect(ctx context.Context) error {
+	if w.conn != nil && !w.conn.IsClosed() {
+		return nil
+	}
+	conn, err := pgx.ConnectConfig(ctx, w.config)
+	if err != nil {
+		return fmt.Errorf("writer: %w", err)
+	}
+	w.conn = conn
+	return nil
+}
+
+func (w *Writer) hangUp() {
+	if w.conn != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		w.conn.Close(ctx)
+	}
+}

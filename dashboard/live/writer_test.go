@@ -1,0 +1,305 @@
+package live_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gridwall/dashboard/live"
+	"gridwall/migrations/dbtest"
+)
+
+// note is a change of these tests: a row of its own, and an event.
+type note struct {
+	text string
+	seen int64 // rows before it, as the clerk was told
+}
+
+var notes = &live.Clerk{Take: func(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch) {
+	var rows int64
+	ask.Queue(`SELECT count(*) FROM note`).QueryRow(func(row pgx.Row) error { return row.Scan(&rows) })
+	return func(b *live.Batch) {
+		for _, e := range entries {
+			n := e.Ask.(*note)
+			if n.text == "refused" {
+				e.Err = errRefused
+				continue
+			}
+			n.seen = rows
+			rows++
+			b.Queue(`INSERT INTO note (text) VALUES ($1)`, n.text)
+			b.Append(e, live.Draft{Type: "case.reported", At: time.Now(), Data: n.text})
+		}
+	}
+}}
+
+var errRefused = errors.New("refused by the clerk")
+
+// writer runs a writer on the pool's database. dial may be nil.
+func writer(t *testing.T, pool *pgxpool.Pool, dial func(ctx context.Context, network, addr string) (net.Conn, error)) *live.Writer {
+	t.Helper()
+	if _, err := pool.Exec(t.Context(), `CREATE TABLE IF NOT EXISTS note (text text PRIMARY KEY CHECK (text <> 'bad'))`); err != nil {
+		t.Fatal(err)
+	}
+	config := pool.Config().ConnConfig
+	if dial != nil {
+		config.DialFunc = dial
+	}
+	w := live.NewWriter(config, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { w.Run(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		done.Wait()
+	})
+	return w
+}
+
+func count(t *testing.T, pool *pgxpool.Pool, sql string) (n int) {
+	t.Helper()
+	if err := pool.QueryRow(context.Background(), sql).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func holds(t *testing.T, pool *pgxpool.Pool, events int64) {
+	t.Helper()
+	if n, err := live.Verify(context.Background(), pool); err != nil || n != events {
+		t.Errorf("%d events, %v; want %d that hold", n, err, events)
+	}
+	if n := count(t, pool, `SELECT count(*) FROM note`); int64(n) != events {
+		t.Errorf("%d rows for %d events", n, events)
+	}
+}
+
+func TestManyWritersOnThreeNodesMakeOneLog(t *testing.T) {
+	pool := dbtest.Open(t)
+	nodes := []*live.Writer{writer(t, pool, nil), writer(t, pool, nil), writer(t, pool, nil)}
+	const writers, each = 48, 50
+	var seqs sync.Map
+	var group sync.WaitGroup
+	for i := range writers {
+		group.Go(func() {
+			for j := range each {
+				n := &note{text: fmt.Sprint(i, " ", j)}
+				e, err := nodes[i%3].Submit(t.Context(), notes, n, false)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if e.Seq != n.seen+1 {
+					t.Errorf("event %d, though its clerk saw %d rows", e.Seq, n.seen)
+				}
+				if _, twice := seqs.LoadOrStore(e.Seq, true); twice {
+					t.Errorf("event %d was given twice", e.Seq)
+				}
+			}
+		})
+	}
+	group.Wait()
+	holds(t, pool, writers*each)
+}
+
+func TestOneBadChangeDoesNotHarmItsBatch(t *testing.T) {
+	pool := dbtest.Open(t)
+	w := writer(t, pool, nil)
+	// The head is held, so that all of them come into one batch.
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `SELECT FROM event_head FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for i := range 20 {
+		text := fmt.Sprint(i)
+		switch i {
+		case 7:
+			text = "bad" // against the table's rule
+		case 9:
+			text = "refused"
+		}
+		group.Go(func() {
+			_, err := w.Submit(context.Background(), notes, &note{text: text}, false)
+			if (text == "bad" || text == "refused") != (err != nil) || text == "refused" && !errors.Is(err, errRefused) {
+				t.Errorf("%s: %v", text, err)
+			}
+		})
+	}
+	time.Sleep(200 * time.Millisecond)
+	tx.Rollback(t.Context())
+	group.Wait()
+	holds(t, pool, 18)
+}
+
+// cutter is a way to the database that breaks once, at the COMMIT: before it arrives, or before its answer does.
+type cutter struct {
+	net.Conn
+	armed  *atomic.Bool
+	before bool
+	cut    atomic.Bool
+}
+
+func (c *cutter) Write(p []byte) (int, error) {
+	// The second round trip of the transaction is the one that carries the note's text.
+	if !bytes.Contains(p, []byte("in doubt")) || !c.armed.CompareAndSwap(true, false) {
+		return c.Conn.Write(p)
+	}
+	c.cut.Store(true)
+	if !c.before {
+		if n, err := c.Conn.Write(p); err != nil {
+			return n, err
+		}
+		time.Sleep(100 * time.Millisecond) // it is committed by now
+	}
+	c.Conn.Close()
+	return len(p), nil
+}
+
+func (c *cutter) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.cut.Load() {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func TestAnAnswerLostAtTheCommitIsFoundOut(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		t.Run(fmt.Sprintf("before=%v", before), func(t *testing.T) {
+			pool := dbtest.Open(t)
+			var armed atomic.Bool
+			var cuts atomic.Int32
+			w := writer(t, pool, func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+				cuts.Add(1)
+				return &cutter{Conn: conn, armed: &armed, before: before}, err
+			})
+			if _, err := w.Submit(t.Context(), notes, &note{text: "first"}, false); err != nil { // statements are prepared
+				t.Fatal(err)
+			}
+			armed.Store(true)
+			e, err := w.Submit(t.Context(), notes, &note{text: "in doubt"}, false)
+			if err != nil || e.Seq != 2 {
+				t.Fatalf("%+v, %v", e, err)
+			}
+			if armed.Load() || cuts.Load() < 2 {
+				t.Fatal("the connection was not cut: nothing was shown")
+			}
+			holds(t, pool, 2)
+		})
+	}
+}
+
+func TestAFullQueueRefusesTheFieldLast(t *testing.T) {
+	pool := dbtest.Open(t)
+	w := writer(t, pool, nil)
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	if _, err := tx.Exec(t.Context(), `SELECT FROM event_head FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	var busy atomic.Int32
+	var accepted atomic.Int32
+	submit := func(i int, field bool) {
+		_, err := w.Submit(ctx, notes, &note{text: fmt.Sprint(field, i)}, field)
+		switch {
+		case errors.Is(err, live.ErrBusy):
+			busy.Add(1)
+		case err == nil:
+			accepted.Add(1)
+		}
+	}
+	for i := range 5000 {
+		group.Go(func() { submit(i, false) })
+	}
+	await(t, func() bool { return busy.Load() > 0 && w.Admit(false) != nil })
+	if err := w.Admit(true); err != nil {
+		t.Errorf("a report from the field is refused though the reserve is free: %v", err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	refused := busy.Load()
+	for i := range 1500 {
+		group.Go(func() { submit(i, true) })
+	}
+	await(t, func() bool { return w.Admit(true) != nil })
+	if refused < 1000 {
+		t.Errorf("only %d of 5000 were refused", refused)
+	}
+	tx.Rollback(t.Context()) // and all that was taken is written
+	await(t, func() bool { return w.Admit(false) == nil })
+	group.Wait()
+	cancel()
+	if accepted.Load()+busy.Load() != 6500 {
+		t.Errorf("%d accepted and %d refused of 6500", accepted.Load(), busy.Load())
+	}
+	holds(t, pool, int64(accepted.Load()))
+}
+
+// Who gives up before the change is taken up finds it unwritten.
+func TestAChangeWithdrawnIsNotWritten(t *testing.T) {
+	pool := dbtest.Open(t)
+	w := writer(t, pool, nil)
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `SELECT FROM event_head FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	group.Go(func() { w.Submit(context.Background(), notes, &note{text: "first"}, false) })
+	time.Sleep(100 * time.Millisecond) // it holds the writer up
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := w.Submit(ctx, notes, &note{text: "gone"}, false); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want the caller's deadline", err)
+	}
+	tx.Rollback(t.Context())
+	group.Wait()
+	if _, err := w.Submit(t.Context(), notes, &note{text: "last"}, false); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, pool, 2)
+}
+
+// A node that stops between number and COMMIT holds the others up for seconds, not for ever.
+func TestANodeThatStopsWithTheHeadLetsGoOfIt(t *testing.T) {
+	pool := dbtest.Open(t)
+	w := writer(t, pool, nil)
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(context.Background())
+	if _, err := live.Append(t.Context(), tx, live.Draft{Type: "case.reported", At: time.Now(), Data: "stopped"}); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := w.Submit(t.Context(), notes, &note{text: "next"}, false); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < time.Second || took > 6*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	holds(t, pool, 1)
+}
