@@ -69,7 +69,7 @@ func newCluster(dir string) (*cluster, error) {
 	host, port, _ := net.SplitHostPort(c.addr)
 	c.process = process{name: "postgres", end: syscall.SIGINT, logfile: filepath.Join(dir, "postgres.log"), command: func() *exec.Cmd {
 		cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", "", "-h", host, "-p", port, "-c", "max_connections=300",
-			"-c", "shared_buffers=256MB", "-c", "max_wal_size=512MB", "-c", "log_min_messages=warning")
+			"-c", "shared_buffers=256MB", "-c", "max_wal_size=512MB", "-c", "recovery_init_sync_method=syncfs", "-c", "log_min_messages=warning")
 		cmd.Dir = disk
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.owner}
 		return cmd

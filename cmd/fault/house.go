@@ -115,7 +115,7 @@ func (h *house) settle(ctx, life context.Context) error {
 	}
 	h.from = first.end
 	if !h.calm {
-		h.lanes = []*lane{newLane(machines(h.cluster, h.nodes), h.seed, 1), newLane(wires(h.nodes), h.seed, 2)}
+		h.lanes = []*lane{newLane(machines(h.cluster, h.nodes), h.seed, 1, h.say), newLane(wires(h.nodes), h.seed, 2, h.say)}
 	}
 	return h.read(life)
 }
@@ -307,6 +307,7 @@ func (h *house) harmed(ctx context.Context, round int) error {
 	writers.Go(func() { h.desk.putter(insisting, stop, rand.New(rand.NewPCG(h.seed, uint64(round)))) })
 	harming, heal := context.WithTimeout(ctx, h.length)
 	defer heal()
+	go h.watch(harming)
 	var lanes errgroup.Group
 	for _, l := range h.lanes {
 		lanes.Go(func() error { return l.run(harming) })
@@ -324,4 +325,21 @@ func (h *house) harmed(ctx context.Context, round int) error {
 		<-answered
 	}
 	return err
+}
+
+// watch tells each second how many cases were acknowledged.
+func (h *house) watch(ctx context.Context) {
+	for before := h.desk.acked(); ctx.Err() == nil; {
+		pause(ctx, time.Second)
+		now := h.desk.acked()
+		h.say("%d cases acknowledged in a second", now-before)
+		before = now
+	}
+}
+
+// say tells who watches what happens.
+func (h *house) say(format string, args ...any) {
+	if h.watched {
+		log.Printf(format, args...)
+	}
 }

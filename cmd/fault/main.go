@@ -34,6 +34,7 @@ func main() {
 	flag.IntVar(&o.readers, "readers", 50, "readers")
 	flag.IntVar(&o.rssMiB, "rss", 768, "memory that a node may hold after a round, MiB")
 	flag.BoolVar(&o.calm, "calm", false, "no faults: what the machine can do")
+	flag.BoolVar(&o.watched, "v", false, "tell each fault and each second")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()%1e6), "seed of the schedule")
 	flag.StringVar(&o.dir, "dir", "", "folder for database and logs (default a temporary one, kept when something was found)")
 	flag.Parse()
@@ -52,7 +53,7 @@ type options struct {
 	length                   time.Duration
 	writers, readers, rssMiB int
 	seed                     uint64
-	calm                     bool
+	calm, watched            bool
 	dir                      string
 }
 

@@ -101,18 +101,19 @@ type lane struct {
 	harms  []harm
 	random *rand.Rand
 	bag    []harm
+	say    func(format string, args ...any) // for who watches
 	mu     sync.Mutex
 	done   map[string]int
 }
 
-func newLane(harms []harm, seed, n uint64) *lane {
-	return &lane{harms: harms, random: rand.New(rand.NewPCG(seed, n)), done: map[string]int{}}
+func newLane(harms []harm, seed, n uint64, say func(format string, args ...any)) *lane {
+	return &lane{harms: harms, say: say, random: rand.New(rand.NewPCG(seed, n)), done: map[string]int{}}
 }
 
 // run harms until ctx ends; what is under way is healed before it returns.
 func (l *lane) run(ctx context.Context) error {
 	for {
-		between(ctx, l.random, 200, 1200)
+		between(ctx, l.random, 500, 3500)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -122,9 +123,11 @@ func (l *lane) run(ctx context.Context) error {
 		}
 		h := l.bag[0]
 		l.bag = l.bag[1:]
+		l.say("%s …", h.name)
 		if err := h.do(ctx, l.random); err != nil {
 			return fmt.Errorf("%s: %w", h.name, err)
 		}
+		l.say("… %s is over", h.name)
 		l.mu.Lock()
 		l.done[h.name]++
 		l.mu.Unlock()

@@ -140,7 +140,7 @@ func (d *desk) insist(ctx context.Context, path, key string, body []byte, into a
 		switch {
 		case status == http.StatusOK || status == http.StatusCreated:
 			return status
-		case status == http.StatusConflict && n > 0 && done != nil:
+		case status == http.StatusConflict && done != nil: // the transport repeats by itself what a reset cut, so the first may have been refused too
 			if done(d.nodes[node]) {
 				return http.StatusOK
 			}
@@ -202,6 +202,12 @@ func (d *desk) send(ctx context.Context, node, method, path, key string, body []
 		}
 	}
 	return answer.StatusCode
+}
+
+func (d *desk) acked() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.acks)
 }
 
 func (d *desk) fault(format string, args ...any) {
