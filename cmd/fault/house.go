@@ -105,6 +105,14 @@ func (h *house) settle(ctx, life context.Context) error {
 	if err := h.await(start, addresses); err != nil {
 		return err
 	}
+	if h.haproxy != "" {
+		front := h.front(web)
+		h.running.Go(func() error { return front.run(life) })
+		addresses, sockets = []string{"http://" + front.addr}, []string{"ws://" + front.addr}
+		if err := h.await(start, addresses); err != nil {
+			return err
+		}
+	}
 	h.desk = newDesk(addresses, operator)
 	if err := h.admit(ctx, town, addresses[0], sockets); err != nil {
 		return err
@@ -137,6 +145,25 @@ func (h *house) newNode(name string, wire func(name, upstream string) (*proxy, e
 		return cmd
 	}}
 	return n, nil
+}
+
+// front is one address before all nodes, as .deploy has it.
+type front struct {
+	process
+	addr string
+}
+
+func (h *house) front(nodes []string) *front {
+	f := &front{addr: freeAddr()}
+	f.process = process{name: "haproxy", end: syscall.SIGTERM, logfile: filepath.Join(h.dir, "haproxy.log"), command: func() *exec.Cmd {
+		cmd := exec.Command("haproxy", "-db", "-f", h.haproxy)
+		cmd.Env = append(os.Environ(), "PROXY="+f.addr)
+		for i, n := range nodes {
+			cmd.Env = append(cmd.Env, fmt.Sprintf("NODE%d=%s", i+1, n))
+		}
+		return cmd
+	}}
+	return f
 }
 
 // await waits until every node answers.

@@ -33,6 +33,7 @@ func main() {
 	flag.IntVar(&o.writers, "writers", 64, "writers")
 	flag.IntVar(&o.readers, "readers", 50, "readers")
 	flag.IntVar(&o.rssMiB, "rss", 768, "memory that a node may hold after a round, MiB")
+	flag.StringVar(&o.haproxy, "haproxy", "", "haproxy configuration: clients know its address alone")
 	flag.BoolVar(&o.calm, "calm", false, "no faults: what the machine can do")
 	flag.BoolVar(&o.watched, "v", false, "tell each fault and each second")
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()%1e6), "seed of the schedule")
@@ -54,7 +55,7 @@ type options struct {
 	writers, readers, rssMiB int
 	seed                     uint64
 	calm, watched            bool
-	dir                      string
+	dir, haproxy             string
 }
 
 // play runs all rounds and returns how many violations were found.

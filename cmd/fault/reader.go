@@ -35,7 +35,6 @@ type reader struct {
 	cases  *caseCache
 
 	mu       sync.Mutex
-	conn     *websocket.Conn
 	last     int64 // newest number applied, or that the snapshot stood for; -1: none
 	upto     int64 // newest number of the log that it is known to be complete to
 	audience string

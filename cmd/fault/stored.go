@@ -69,8 +69,6 @@ WITH RECURSIVE under AS (
     SELECT code FROM grid WHERE code = $1
     UNION ALL SELECT g.code FROM grid AS g JOIN under ON g.parent = under.code)
 SELECT code FROM under`
-
-	everyCase = `SELECT id, number, description FROM case_file`
 )
 
 // tables is what the database holds after a mark.
