@@ -399,6 +399,44 @@ func TestTheLoopIsDrivenByDifferentPeople(t *testing.T) {
 	}
 }
 
+func TestPhotosOfAReportAreInTheCaseAndInNoOther(t *testing.T) {
+	h := open(t)
+	body := report("有照片")
+	picture := "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(photo(t))
+	var up struct{ ID string }
+	h.must(access.Officer, "POST", "/api/v1/photos", photo(t), &up)
+	body["photos"] = []any{map[string]string{"kind": "near", "data": picture}, map[string]string{"kind": "far", "id": up.ID}}
+	var made struct{ ID int64 }
+	a := h.ask(access.Officer, "POST", "/api/v1/cases", body, "Idempotency-Key", "with photos")
+	if err := json.Unmarshal(a.body, &made); err != nil || a.code != http.StatusCreated {
+		t.Fatalf("%d %s", a.code, a.body)
+	}
+	var c struct {
+		Photos []struct{ Kind, URL string }
+	}
+	h.must(access.Officer, "GET", fmt.Sprintf("/api/v1/cases/%d", made.ID), nil, &c)
+	if len(c.Photos) != 2 {
+		t.Fatalf("%d photos, want 2", len(c.Photos))
+	}
+	for _, p := range c.Photos {
+		if a := h.ask(access.Officer, "GET", p.URL, nil); a.code != 200 || !bytes.HasPrefix(a.body, []byte("\xff\xd8")) {
+			t.Errorf("%s: %d", p.Kind, a.code)
+		}
+	}
+	if a := h.ask(access.Officer, "POST", "/api/v1/cases", body, "Idempotency-Key", "with photos"); a.code != http.StatusCreated {
+		t.Errorf("the same report again: %d %s", a.code, a.body)
+	}
+	body["photos"] = []any{map[string]string{"kind": "far", "id": up.ID}}
+	a = h.ask(access.Officer, "POST", "/api/v1/cases", body)
+	if code, _ := a.problem(); code != "unknown_photo" {
+		t.Errorf("a photo of another case: %d %s", a.code, a.body)
+	}
+	var photos int
+	if err := h.pool.QueryRow(t.Context(), `SELECT count(*) FROM photo`).Scan(&photos); err != nil || photos != 2 {
+		t.Errorf("%d photos are stored (%v), want 2", photos, err)
+	}
+}
+
 func TestNobodyHandlesAndChecksOneCase(t *testing.T) {
 	h := open(t)
 	id := h.report("同一人")

@@ -109,7 +109,7 @@ func (u uploads) usable(who access.Identity, pictures []picture) error {
 }
 
 // claim puts the pictures into the case as those of move n.
-func (u uploads) claim(b *live.Batch, c *Case, n int, pictures []picture) {
+func (u uploads) claim(b *pgx.Batch, c *Case, n int, pictures []picture) {
 	for _, p := range pictures {
 		found := u[p.id]
 		found.used = true
@@ -172,6 +172,7 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 
 	return func(b *live.Batch) {
 		var rows reportRows
+		var claims pgx.Batch // of photos, once the cases are there
 		moved := map[string]int{}
 		for i, e := range entries {
 			in := e.Ask.(*reporting)
@@ -199,7 +200,7 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 			c.State, c.ReportedAt, c.UpdatedAt, c.open, c.Version = in.flow.Start.To, now, now, true, 1
 			c.Photos, c.Clocks = []Photo{}, []Clock{}
 			r.startClocks(in.flow, &c, "", now, func(k Clock, limit Limit) { rows.clock(&c, k, limit, r.calendar) })
-			stored.claim(b, &c, 1, in.pictures)
+			stored.claim(&claims, &c, 1, in.pictures)
 			r.name(&c)
 			b.Append(e, live.Draft{Type: "case.reported", At: now, Grid: *c.Grid,
 				Data: change{&c, madeNow{in.flow.Start.Move, nil, c.State, By{in.who.Name, in.who.Role}, now, nil}}})
@@ -210,6 +211,9 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 		}
 		if len(rows.ids) > 0 {
 			rows.queue(b)
+			for _, q := range claims.QueuedQueries {
+				b.Queue(q.SQL, q.Arguments...)
+			}
 			b.Queue(moveSerials, mapKeys(moved), mapValues(moved))
 		}
 	}
@@ -343,7 +347,7 @@ func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, 
 	b.Queue(updateCase, c.ID, c.State, c.Department, c.Rating, c.Returns, c.frozen, c.open, c.ClosedAt, now, c.Version)
 	note := strings.TrimSpace(act.Note)
 	b.Queue(insertMove, c.ID, n, m.Move, before, c.State, now, in.who.Account, in.who.Role, note, act.Department, act.Rating)
-	stored.claim(b, c, n, in.pictures)
+	stored.claim(&b.Batch, c, n, in.pictures)
 	r.name(c)
 	told := madeNow{m.Move, &before, c.State, By{in.who.Name, in.who.Role}, now, nil}
 	if note != "" {
