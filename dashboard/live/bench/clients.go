@@ -280,8 +280,12 @@ func (t *thread) scan(c *conn, p []byte, now int64) {
 			t.gaps++
 		}
 		c.last = seq
+		k := t.of.track.Load()
+		if k == nil || seq < k.first { // what is late belongs to the rate before
+			continue
+		}
 		t.delays.add((now - ts) / 1000)
-		if k := t.of.track.Load(); k != nil && seq >= k.first && seq < k.first+int64(len(k.count)) {
+		if seq < k.first+int64(len(k.count)) {
 			atomic.AddInt32(&k.count[seq-k.first], 1)
 			atomic.StoreInt64(&k.last[seq-k.first], now)
 		}

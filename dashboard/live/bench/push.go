@@ -95,7 +95,7 @@ type figures struct {
 	perSecond, p50, p99, last float64 // deliveries; ms; ms until the last client had a message, median
 	cpu                       float64 // seconds per million deliveries
 	kib                       float64 // a client
-	complete                  float64 // part of all deliveries
+	complete                  float64 // part of all deliveries that were due, also of messages that a server was too busy to take
 	closed                    int
 	gaps                      int64
 }
@@ -216,7 +216,7 @@ func (h *house) rate(ctx context.Context, c contender, s *server, crowd *clients
 		}
 	}
 	f := figures{perSecond: float64(delays.n) / wall, p50: delays.quantile(0.5), p99: delays.quantile(0.99), last: middleOf(last),
-		cpu: cpu / float64(max(delays.n, 1)) * 1e6, complete: float64(delays.n) / float64(want), closed: closed, gaps: gaps}
+		cpu: cpu / float64(max(delays.n, 1)) * 1e6, complete: float64(delays.n) / float64(total*crowd.reading), closed: closed, gaps: gaps}
 	return f, nil
 }
 
