@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/paulmach/orb"
 	"golang.org/x/sync/errgroup"
 
 	"gridwall/dashboard/access"
@@ -53,6 +54,7 @@ type Dashboard struct {
 	log     *live.Log
 	writer  *live.Writer
 	keeper  *live.Keeper
+	live    *live.Hub
 	api     *api.Server
 	logger  *slog.Logger
 }
@@ -92,11 +94,16 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if d.whep, err = whep.New(whep.Config{Hub: d.hub, Addr: c.WebRTCAddr, Log: c.Log}); err != nil {
 		return nil, err
 	}
-	hub := live.NewHub(head)
-	d.log = &live.Log{Pool: c.Pool, Hub: hub, Heard: d.heard, Log: c.Log}
+	d.live, err = live.Open(ctx, live.Config{
+		Pool: c.Pool, Tables: []live.Table{files.Table(), cameras.Table()}, Under: d.under, Locate: d.cellOf, Again: api.Again(d.Access), Clock: now, Log: c.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.log = &live.Log{Pool: c.Pool, Hub: d.live, From: head, Heard: d.heard, Log: c.Log}
 	d.api = api.New(ctx, api.Config{
 		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool),
-		Places: d.places, Hub: d.hub, WHEP: d.whep, Writer: d.writer, Live: &live.Socket{Hub: hub, Pool: c.Pool, Clock: now, Log: c.Log},
+		Places: d.places, Hub: d.hub, WHEP: d.whep, Writer: d.writer, Live: &live.Socket{Hub: d.live},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})
 	return d, nil
@@ -108,7 +115,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	for _, room := range []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.hub.Run, d.whep.Run, d.cameras.Run} {
+	for _, room := range []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.cameras.Run} {
 		group.Go(func() error { return room(ctx) })
 	}
 	return group.Wait()
@@ -119,11 +126,31 @@ func (d *Dashboard) heard(ctx context.Context, e live.Event) {
 	var err error
 	switch e.Type {
 	case "grid.changed", "building.changed", "backdrop.changed":
-		err = d.places.Reload(ctx, geo.Layer(strings.TrimSuffix(e.Type, ".changed")))
+		if err = d.places.Reload(ctx, geo.Layer(strings.TrimSuffix(e.Type, ".changed"))); e.Type == "grid.changed" {
+			d.live.Redraw()
+		}
 	default:
 		err = d.cameras.Heard(ctx, e)
 	}
 	if err != nil {
 		d.logger.Error("event not followed", "seq", e.Seq, "type", e.Type, "error", err)
 	}
+}
+
+// under lists the grids below one.
+func (d *Dashboard) under(code string) (codes []string) {
+	tree := d.places.Grids()
+	for _, child := range tree.Children(code) {
+		codes = append(append(codes, child.Code), d.under(child.Code)...)
+	}
+	return codes
+}
+
+// cellOf is the cell of a place, empty outside of all.
+func (d *Dashboard) cellOf(lon, lat float64) string {
+	path, err := d.places.Locate(orb.Point{lon, lat})
+	if err != nil {
+		return ""
+	}
+	return path.Cell().Code
 }

@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,6 +14,7 @@ type Reader struct {
 	begin  *Item // trouble that was there before the reader
 	close  sync.Once
 	closed chan struct{}
+	woken  chan<- struct{} // of OpenWoken
 }
 
 // Open makes a viewer of camera id and starts the camera's pull if it is the first. It does not wait: the
@@ -20,7 +22,13 @@ type Reader struct {
 // Rights and secrecy are the caller's. Close the reader: it keeps the camera on.
 //
 // It returns ErrUnknownCamera for a camera that was not Set.
-func (h *Hub) Open(id string) (*Reader, error) {
+func (h *Hub) Open(id string) (*Reader, error) { return h.open(id, nil) }
+
+// OpenWoken is Open for a goroutine that follows many cameras: it takes with Take, and wake gets a value, if it has room
+// for one, whenever there may be more. It must not be closed before the reader is.
+func (h *Hub) OpenWoken(id string, wake chan<- struct{}) (*Reader, error) { return h.open(id, wake) }
+
+func (h *Hub) open(id string, wake chan<- struct{}) (*Reader, error) {
 	s, err := h.find(id)
 	if err != nil {
 		return nil, err
@@ -30,7 +38,10 @@ func (h *Hub) Open(id string) (*Reader, error) {
 	if s.removed {
 		return nil, ErrUnknownCamera
 	}
-	r := &Reader{stream: s, closed: make(chan struct{})}
+	r := &Reader{stream: s, closed: make(chan struct{}), woken: wake}
+	if wake != nil {
+		s.woken = append(s.woken, wake)
+	}
 	r.cursor = cursor{at: s.ring.start(), joined: s.ring.next(), waitKey: true}
 	// A failing state that only a probe has seen may be stale by now: the pull will tell.
 	if s.failing() && (s.running || s.locked()) {
@@ -40,6 +51,32 @@ func (h *Hub) Open(id string) (*Reader, error) {
 	s.demand()
 	h.metrics.viewers.Add(1)
 	return r, nil
+}
+
+// Take is the reader's next item, if there is one now.
+//
+// It returns ErrUnknownCamera when the camera has been removed.
+func (r *Reader) Take() (item Item, ok bool, err error) {
+	s := r.stream
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.begin != nil {
+		item = *r.begin
+		r.begin = nil
+		return item, true, nil
+	}
+	if item, ok = s.ring.take(&r.cursor); !ok {
+		if s.removed {
+			return Item{}, false, ErrUnknownCamera
+		}
+		return Item{}, false, nil
+	}
+	s.hub.metrics.lost.Add(item.Lost)
+	if item.Packet != nil {
+		s.hub.metrics.framesOut.Add(1)
+		s.hub.metrics.bytesOut.Add(uint64(len(item.Packet.Data)))
+	}
+	return item, true, nil
 }
 
 // Next waits for the reader's next item. It returns ctx's cause, ErrUnknownCamera when the camera has been
@@ -105,6 +142,9 @@ func (r *Reader) Close() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.readers--
+		if i := slices.Index(s.woken, r.woken); i >= 0 {
+			s.woken = slices.Delete(s.woken, i, i+1)
+		}
 		if s.readers == 0 {
 			s.idle = time.Now()
 			s.poked()

@@ -35,7 +35,8 @@ type stream struct {
 
 	clock   clock
 	ring    ring
-	wake    chan struct{} // closed when the ring grows; nil while nobody waits
+	wake    chan struct{}     // closed when the ring grows; nil while nobody waits
+	woken   []chan<- struct{} // of readers that follow many streams
 	codec   *h264parser.CodecData
 	frames  uint64       // numbers packets
 	heard   atomic.Int64 // last RTP of this pull, Unix nanoseconds
@@ -333,6 +334,12 @@ func (s *stream) wakeReaders() {
 	if s.wake != nil {
 		close(s.wake)
 		s.wake = nil
+	}
+	for _, wake := range s.woken {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
 	}
 }
 

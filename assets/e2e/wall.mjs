@@ -37,7 +37,7 @@ async function advancing(page, ids) {
 
 export function wall(world) {
   describe('the wall', () => {
-    it('shows the town and six advancing pictures, over WebRTC', async () => {
+    it('shows the town and six advancing pictures, over one socket', async () => {
       const ids = await sixLive(world.server)
       await browsing(world.server, async (browser) => {
         const page = await WallPage.open(browser)
@@ -51,10 +51,12 @@ export function wall(world) {
       })
     })
 
-    it('shows six advancing pictures over MSE alone', async () => {
-      const ids = await sixLive(world.server)
-      await browsing(world.server, async (browser) => advancing(await WallPage.open(browser, '&video=mse'), ids))
-    })
+    for (const transport of ['whep', 'mse']) {
+      it(`shows six advancing pictures over ${transport} alone`, async () => {
+        const ids = await sixLive(world.server)
+        await browsing(world.server, async (browser) => advancing(await WallPage.open(browser, `&video=${transport}`), ids))
+      })
+    }
 
     it('shows a case on map and ticker within a second of its report', async () => {
       const { grids } = await world.server.api('GET', '/api/v1/grids')

@@ -30,33 +30,35 @@ var Roles = []Role{Admin, Operator, Dispatcher, DutyLeader, Leader, Integrator, 
 type Right string
 
 const (
-	CaseRead     Right = "case.read"
-	CaseReport   Right = "case.report"
-	CaseMove     Right = "case.move" // which moves, the flow says
-	PhotoUpload  Right = "photo.upload"
-	ReporterRead Right = "reporter.read"
-	MapRead      Right = "map.read"
-	CameraPlay   Right = "camera.play"
-	CameraManage Right = "camera.manage"
-	WallRead     Right = "wall.read"
-	WallDrive    Right = "wall.drive"
-	ClockSet     Right = "clock.set"
-	MetricsRead  Right = "metrics.read"
-	SessionRead  Right = "session.read" // everyone who came in
+	CaseRead       Right = "case.read"
+	CaseReport     Right = "case.report"
+	CaseMove       Right = "case.move" // which moves, the flow says
+	PhotoUpload    Right = "photo.upload"
+	ReporterRead   Right = "reporter.read"
+	MapRead        Right = "map.read"
+	CameraPlay     Right = "camera.play"
+	CameraManage   Right = "camera.manage"
+	WallRead       Right = "wall.read"
+	WallDrive      Right = "wall.drive"
+	ClockSet       Right = "clock.set"
+	PositionRead   Right = "position.read" // where officers are
+	PositionReport Right = "position.report"
+	MetricsRead    Right = "metrics.read"
+	SessionRead    Right = "session.read" // everyone who came in
 )
 
 // centre is what everyone at a desk of the centre may see.
-var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead}
+var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead, PositionRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, MetricsRead},
+	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, MetricsRead},
 	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive}),
 	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive}),
 	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive}),
 	Leader:     centre,
 	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, MetricsRead},
-	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead},
-	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay},
+	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport},
+	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, PositionReport},
 	Department: {SessionRead, CaseRead, CaseMove, PhotoUpload, MapRead},
 	Resident:   {SessionRead, CaseReport, PhotoUpload},
 	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead},

@@ -117,9 +117,11 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/cameras/{id}", access.MapRead, s.getCamera, "One camera"},
 		{"POST /streams/{id}/whep", access.CameraPlay, s.whepPlay, "Play a camera over WebRTC (WHEP)"},
 		{"DELETE /streams/{id}/whep/{session}", access.CameraPlay, s.whepEnd, "End a WHEP session"},
+		{"GET /streams", access.CameraPlay, s.pagePlay, "Play many cameras over one websocket: send {subscribe: [{stream, id, priority, visible}], unsubscribe: [stream]}"},
 		{"GET /streams/{id}/mse", access.CameraPlay, s.msePlay, "Play a camera over a websocket for Media Source Extensions"},
 
-		{"GET /live", access.SessionRead, s.live, "Websocket of events: since, topics"},
+		{"GET /live", access.SessionRead, s.live, "Websocket of events: since, audience, topics"},
+		{"POST /api/v1/positions", access.PositionReport, s.reportPosition, "Tell where one is: {lon, lat}"},
 		{"GET /api/v1/walls/{id}", access.WallRead, s.getWall, "What a wall shows"},
 		{"PUT /api/v1/walls/{id}", access.WallDrive, s.saveWall, "Change what a wall shows"},
 
@@ -141,9 +143,7 @@ func New(ctx context.Context, config Config) *Server {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gridwall_http_request_duration_seconds", Help: "Time to answer a request.",
 			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 5}}, []string{"route"}),
 	}
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.requests, s.seconds, s.Hub, s.Writer,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_live_clients", Help: "Websockets that follow the event log."}, func() float64 { return float64(s.Live.Hub.Clients()) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "gridwall_live_events_total", Help: "Newest number of the event log on this node."}, func() float64 { return float64(s.Live.Hub.Head()) }),
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.requests, s.seconds, s.Hub, s.Writer, s.Live.Hub,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_database_connections", Help: "Connections of the pool in use."}, func() float64 { return float64(s.Pool.Stat().AcquiredConns()) }),
 	)
 	return s

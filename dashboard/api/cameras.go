@@ -10,6 +10,7 @@ import (
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/wall"
 	"gridwall/streams/mse"
+	"gridwall/streams/page"
 )
 
 // secret says whether one may know of 保密 cameras: people may, walls never.
@@ -107,6 +108,14 @@ func (s *Server) msePlay(w http.ResponseWriter, r *http.Request, who access.Iden
 		return err
 	}
 	return mse.Serve(s.ctx, w, r, s.Hub, c.ID)
+}
+
+func (s *Server) pagePlay(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	page.Serve(s.ctx, w, r, s.Hub, func(id string) error {
+		_, err := s.Cameras.Get(id, secret(who))
+		return err
+	})
+	return nil
 }
 
 func (s *Server) getWall(w http.ResponseWriter, r *http.Request, _ access.Identity) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -132,11 +133,50 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request, who access.Identit
 	if unknown != "" {
 		return badRequest("unknown_topic", "没有主题 "+unknown+"，可用："+strings.Join(live.Topics, ", "), "there is no topic "+unknown+": "+strings.Join(live.Topics, ", "))
 	}
-	for topic, right := range map[string]access.Right{"cases": access.CaseRead, "cameras": access.MapRead, "geo": access.MapRead, "wall": access.WallRead} {
-		if !who.May(right) {
-			delete(topics, topic)
+	return s.Live.Serve(w, r, viewer(who, credentials(r)), live.Ask{Since: since, Audience: r.URL.Query().Get("audience"), Topics: topics})
+}
+
+// credentials are what a request shows of itself, as text that Again understands.
+func credentials(r *http.Request) string {
+	return r.Header.Get("Authorization") + "\n" + strings.Join(r.Header["Cookie"], "; ")
+}
+
+// Again finds out who showed the credentials with which a websocket was opened, for live.Config.
+func Again(room *access.Room) func(ctx context.Context, credentials string) (live.Viewer, error) {
+	return func(ctx context.Context, credentials string) (live.Viewer, error) {
+		bearer, cookies, _ := strings.Cut(credentials, "\n")
+		r := (&http.Request{Header: http.Header{"Authorization": {bearer}, "Cookie": {cookies}}}).WithContext(ctx)
+		who, err := room.Identify(r)
+		if errors.Is(err, access.ErrNobody) {
+			return live.Viewer{}, live.ErrGone
 		}
+		return viewer(who, credentials), err
 	}
-	s.Live.Serve(s.ctx, w, r, since, topics)
-	return nil
+}
+
+func viewer(who access.Identity, key string) live.Viewer {
+	v := live.Viewer{Key: key, Grid: who.Grid}
+	for _, r := range who.Rights() {
+		v.Rights = append(v.Rights, string(r))
+	}
+	return v
+}
+
+// reportPosition takes where the caller is. It answers before that is written: the next one comes in seconds.
+func (s *Server) reportPosition(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	var in struct{ Lon, Lat *float64 }
+	if err := decode(w, r, 1<<10, &in); err != nil {
+		return err
+	}
+	if in.Lon == nil || in.Lat == nil {
+		return badRequest("location_missing", "请给出位置 {lon, lat}", "give the place as {lon, lat}")
+	}
+	err := s.Live.Hub.Report(live.Position{ID: strconv.Itoa(who.Account), Lon: *in.Lon, Lat: *in.Lat, At: s.Clock.Now()})
+	if errors.Is(err, live.ErrNowhere) {
+		return badRequest("location_invalid", "经度在前，纬度在后，单位为度", "the place is not in degrees, longitude first")
+	}
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+	}
+	return err
 }

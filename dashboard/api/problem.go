@@ -147,6 +147,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusServiceUnavailable, "busy", said{"系统繁忙，未写入，请稍后重试", "the centre is busy: nothing was written, try again"}, nil
 	case errors.Is(err, live.ErrUnknown):
 		return http.StatusServiceUnavailable, "outcome_unknown", said{"数据库中断，无法确定是否已写入：请用同一 Idempotency-Key 重发", "the database went away and it is not known whether this was written: repeat it with the same Idempotency-Key"}, nil
+	case errors.Is(err, live.ErrFull):
+		return http.StatusServiceUnavailable, "too_many_clients", said{"实时连接已满，请稍后再试", "as many clients follow as may: try again later"}, nil
+	case errors.Is(err, live.ErrOrigin):
+		return http.StatusForbidden, "origin_refused", said{"该来源的网页不能接收实时数据", "pages of this origin may not follow"}, nil
 	case errors.As(err, &unavailable):
 		return http.StatusServiceUnavailable, unavailable.code, said{unavailable.zh, unavailable.en}, nil
 	case errors.Is(err, context.DeadlineExceeded):

@@ -79,9 +79,9 @@ func (r *Room) write(ctx context.Context, found map[string]streams.Status) error
 	var batch pgx.Batch
 	var told changes
 	for id, s := range found {
-		c := change{ID: id, State: s.State, Since: s.Since.UTC()}
+		c := change{ID: id, State: s.State, Since: s.Since.UTC().Truncate(time.Microsecond)} // as PostgreSQL keeps it
 		if s.Since.IsZero() {
-			c.Since = time.Now().UTC()
+			c.Since = time.Now().UTC().Truncate(time.Microsecond)
 		}
 		var zh, en *string
 		if s.Reason.Zh != "" {

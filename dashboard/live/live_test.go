@@ -2,59 +2,22 @@ package live_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
-	"gridwall/dashboard/clock"
 	"gridwall/dashboard/live"
 	"gridwall/migrations/dbtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve runs a log and its socket on a database.
-func serve(t *testing.T, pool *pgxpool.Pool) (url string, hub *live.Hub) {
-	t.Helper()
-	head, err := live.Head(t.Context(), pool)
-	if err != nil {
-		t.Fatal(err)
-	}
-	hub = live.NewHub(head)
-	log := slog.New(slog.DiscardHandler)
-	ctx, cancel := context.WithCancel(context.Background())
-	var done sync.WaitGroup
-	done.Go(func() { (&live.Log{Pool: pool, Hub: hub, Log: log}).Run(ctx) })
-	socket := &live.Socket{Hub: hub, Pool: pool, Clock: new(clock.Clock), Log: log}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		since := int64(-1)
-		fmt.Sscan(r.URL.Query().Get("since"), &since)
-		topics, _ := live.ParseTopics(r.URL.Query().Get("topics"))
-		done.Add(1)
-		defer done.Done()
-		socket.Serve(ctx, w, r, since, topics)
-	}))
-	server.Start()
-	t.Cleanup(func() {
-		cancel()
-		done.Wait()
-		server.Close()
-	})
-	return "ws" + strings.TrimPrefix(server.URL, "http"), hub
-}
-
-func appendEvent(t *testing.T, pool *pgxpool.Pool, kind string, data any) (seq int64) {
+func appendEvent(t testing.TB, pool *pgxpool.Pool, kind string, data any) (seq int64) {
 	t.Helper()
 	err := pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) (err error) {
 		seq, err = live.Append(context.Background(), tx, live.Draft{Type: kind, At: time.Now(), Data: data})
@@ -66,71 +29,25 @@ func appendEvent(t *testing.T, pool *pgxpool.Pool, kind string, data any) (seq i
 	return seq
 }
 
-type told struct {
-	Seq  int64
-	Type string
-	Data json.RawMessage
-}
-
-type client struct {
-	t    *testing.T
-	conn *websocket.Conn
-	mode string
-	seq  int64
-	held []told
-}
-
-func dial(t *testing.T, url string) *client {
+// appendMany appends events of the numbers 0, 1, … in one transaction.
+func appendMany(t testing.TB, pool *pgxpool.Pool, n int) {
 	t.Helper()
-	conn, _, err := websocket.DefaultDialer.Dial(url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	c := &client{t: t, conn: conn}
-	var hello struct {
-		Type, Mode string
-		Seq        int64
-		Now        time.Time
-	}
-	if err := conn.ReadJSON(&hello); err != nil || hello.Type != "hello" || time.Since(hello.Now) > time.Minute {
-		t.Fatalf("hello = %+v, %v", hello, err)
-	}
-	c.mode, c.seq = hello.Mode, hello.Seq
-	return c
-}
-
-// next is the next event, whether it came alone or in an array.
-func (c *client) next() told {
-	c.t.Helper()
-	c.conn.SetReadDeadline(time.Now().Add(10 * time.Second)) // over all beats
-	for len(c.held) == 0 {
-		_, text, err := c.conn.ReadMessage()
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		if text[0] != '[' {
-			text = append(append([]byte{'['}, text...), ']')
-		}
-		var events []told
-		if err := json.Unmarshal(text, &events); err != nil {
-			c.t.Fatalf("%s: %v", text, err)
-		}
-		for _, e := range events {
-			if e.Type != "beat" {
-				c.held = append(c.held, e)
+	if err := pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
+		for i := range n {
+			if _, err := live.Append(context.Background(), tx, live.Draft{Type: "case.reported", At: time.Now(), Data: i}); err != nil {
+				return err
 			}
 		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
-	e := c.held[0]
-	c.held = c.held[1:]
-	return e
 }
 
 func TestEveryReaderGetsEveryEventOnceInOrderWhileManyWrite(t *testing.T) {
 	pool := dbtest.Open(t)
-	url, _ := serve(t, pool)
-	clients := []*client{dial(t, url), dial(t, url), dial(t, url)}
+	n := serve(t, pool, options{})
+	clients := []*client{dial(t, n.url), dial(t, n.url), dial(t, n.url)}
 	const writers, each = 16, 40
 	var group sync.WaitGroup
 	for w := range writers {
@@ -141,9 +58,9 @@ func TestEveryReaderGetsEveryEventOnceInOrderWhileManyWrite(t *testing.T) {
 		})
 	}
 	for _, c := range clients {
-		for n := int64(1); n <= writers*each; n++ {
-			if e := c.next(); e.Seq != n {
-				t.Fatalf("got event %d, want %d", e.Seq, n)
+		for want := int64(1); want <= writers*each; want++ {
+			if e := c.next(t); e.Seq != want {
+				t.Fatalf("got event %d, want %d", e.Seq, want)
 			}
 		}
 	}
@@ -152,53 +69,63 @@ func TestEveryReaderGetsEveryEventOnceInOrderWhileManyWrite(t *testing.T) {
 
 func TestAClientThatComesBackMissesNothing(t *testing.T) {
 	pool := dbtest.Open(t)
-	url, hub := serve(t, pool)
+	n := serve(t, pool, options{})
 	for i := range 5 {
 		appendEvent(t, pool, "case.reported", i)
 	}
-	await(t, func() bool { return hub.Head() == 5 })
+	await(t, func() bool { return n.hub.Head() == 5 })
 
-	c := dial(t, url+"?since=2")
-	if c.mode != "replay" || c.seq != 5 {
-		t.Fatalf("hello says %s up to %d, want replay up to 5", c.mode, c.seq)
+	audience := dial(t, n.url).audience
+	c := dial(t, n.url, since(2, audience))
+	if c.mode != "replay" {
+		t.Fatalf("the mode is %s, want replay", c.mode)
 	}
-	for n := int64(3); n <= 5; n++ {
-		if e := c.next(); e.Seq != n {
-			t.Fatalf("got %d, want %d", e.Seq, n)
+	for want := int64(3); want <= 5; want++ {
+		if e := c.next(t); e.Seq != want {
+			t.Fatalf("got %d, want %d", e.Seq, want)
 		}
 	}
-	if c := dial(t, url+"?since=5"); c.mode != "live" {
+	if c := dial(t, n.url, since(5, audience)); c.mode != "live" {
 		t.Fatalf("at the head the mode is %s, want live", c.mode)
 	}
-	if c := dial(t, url+"?since=99"); c.mode != "resync" {
+	if c := dial(t, n.url, since(99, audience)); c.mode != "resync" {
 		t.Fatalf("with a number of another world the mode is %s, want resync", c.mode)
+	}
+	if c := dial(t, n.url, since(4, "another")); c.mode != "resync" {
+		t.Fatalf("with another audience the mode is %s, want resync", c.mode)
 	}
 }
 
 func TestEventsFromBeforeTheStartComeFromTheDatabase(t *testing.T) {
 	pool := dbtest.Open(t)
-	for i := range 700 { // more than two batches of a client
-		appendEvent(t, pool, "case.reported", i)
+	const events = 2500 // more than a hub begins with, and than one query brings
+	appendMany(t, pool, events)
+	n := serve(t, pool, options{})
+	c := dial(t, n.url, since(0, dial(t, n.url).audience))
+	if c.mode != "replay" {
+		t.Fatalf("the mode is %s, want replay", c.mode)
 	}
-	url, _ := serve(t, pool)
-	c := dial(t, url+"?since=0")
-	for n := int64(1); n <= 700; n++ {
-		if e := c.next(); e.Seq != n || string(e.Data) != fmt.Sprint(n-1) {
-			t.Fatalf("got %d %s, want %d", e.Seq, e.Data, n)
+	for want := int64(1); want <= events; want++ {
+		if e := c.next(t); e.Seq != want || string(e.Data) != fmt.Sprint(want-1) {
+			t.Fatalf("got %d %s, want %d", e.Seq, e.Data, want)
 		}
+	}
+	appendEvent(t, pool, "case.reported", "after")
+	if e := c.next(t); e.Seq != events+1 {
+		t.Fatalf("got %d, want %d", e.Seq, events+1)
 	}
 }
 
 func TestAClientGetsOnlyItsTopics(t *testing.T) {
 	pool := dbtest.Open(t)
-	url, _ := serve(t, pool)
-	c := dial(t, url+"?topics=cameras,geo")
+	n := serve(t, pool, options{})
+	c := dial(t, n.url, topics("cameras,geo"))
 	appendEvent(t, pool, "case.reported", 1)
 	appendEvent(t, pool, "camera.state", 2)
 	appendEvent(t, pool, "wall.changed", 3)
 	appendEvent(t, pool, "grid.changed", 4)
 	for _, want := range []string{"camera.state", "grid.changed"} {
-		if e := c.next(); e.Type != want {
+		if e := c.next(t); e.Type != want {
 			t.Fatalf("got %s, want %s", e.Type, want)
 		}
 	}
@@ -206,8 +133,8 @@ func TestAClientGetsOnlyItsTopics(t *testing.T) {
 
 func TestAnEventOfAnAbortedTransactionLeavesNoGap(t *testing.T) {
 	pool := dbtest.Open(t)
-	url, _ := serve(t, pool)
-	c := dial(t, url)
+	n := serve(t, pool, options{})
+	c := dial(t, n.url)
 	tx, err := pool.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -217,17 +144,17 @@ func TestAnEventOfAnAbortedTransactionLeavesNoGap(t *testing.T) {
 	}
 	tx.Rollback(t.Context())
 	appendEvent(t, pool, "case.reported", "kept")
-	if e := c.next(); e.Seq != 1 || string(e.Data) != `"kept"` {
+	if e := c.next(t); e.Seq != 1 || string(e.Data) != `"kept"` {
 		t.Fatalf("got %d %s", e.Seq, e.Data)
 	}
 }
 
 func TestTheLogGoesOnAfterItsConnectionIsCut(t *testing.T) {
 	pool := dbtest.Open(t)
-	url, _ := serve(t, pool)
-	c := dial(t, url)
+	n := serve(t, pool, options{})
+	c := dial(t, n.url)
 	appendEvent(t, pool, "case.reported", 1)
-	c.next()
+	c.next(t)
 	if _, err := pool.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`); err != nil {
 		t.Fatal(err)
 	}
@@ -236,12 +163,15 @@ func TestTheLogGoesOnAfterItsConnectionIsCut(t *testing.T) {
 		return err == nil
 	})
 	appendEvent(t, pool, "case.reported", 2)
-	if e := c.next(); e.Seq != 2 {
+	if e := c.next(t); e.Seq != 2 {
 		t.Fatalf("got %d, want 2", e.Seq)
 	}
 }
 
-func await(t *testing.T, ready func() bool) {
+func await(t interface {
+	Helper()
+	Fatal(...any)
+}, ready func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !ready(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -46,7 +46,7 @@ func (d Draft) event() (Event, error) {
 	return Event{Type: d.Type, At: d.At.UTC().Truncate(time.Microsecond), Grid: d.Grid, Needs: d.Needs, Data: text}, nil
 }
 
-// Topic is what clients subscribe to: cases, cameras, geo or wall.
+// Topic is what clients subscribe to: cases, alarms, cameras, geo or wall.
 func (e Event) Topic() string {
 	room, _, _ := strings.Cut(e.Type, ".")
 	switch room {
@@ -54,6 +54,8 @@ func (e Event) Topic() string {
 		return "cases"
 	case "camera":
 		return "cameras"
+	case "alarm":
+		return "alarms"
 	case "grid", "building", "backdrop":
 		return "geo"
 	}
@@ -107,16 +109,18 @@ LIMIT $2`
 type Log struct {
 	Pool *pgxpool.Pool
 	Hub  *Hub
+	// From is the number that the rooms behind Heard stand at, when they were read before the hub was.
+	From int64
 	// Heard is called with each event, in order, before clients get it: rooms that keep a copy in memory follow here. May be nil.
 	Heard func(ctx context.Context, e Event)
 	Log   *slog.Logger
 }
 
-// poll is how long a lost wake-up can delay an event.
-const poll = time.Second
-
-// batch is how many events one query brings.
-const batch = 1000
+const (
+	poll         = time.Second     // how long a lost wake-up can delay an event
+	batch        = 1000            // how many events one query brings
+	queryTimeout = 5 * time.Second // a database that does not answer for so long is asked anew
+)
 
 // Head is the newest number in the database.
 func Head(ctx context.Context, db interface {
@@ -128,7 +132,7 @@ func Head(ctx context.Context, db interface {
 
 // Run follows the log until ctx ends, over every loss of the database.
 func (l *Log) Run(ctx context.Context) error {
-	last := l.Hub.Head()
+	last := l.From
 	for ctx.Err() == nil {
 		err := l.follow(ctx, &last)
 		if ctx.Err() != nil {
@@ -143,27 +147,52 @@ func (l *Log) Run(ctx context.Context) error {
 	return nil
 }
 
-// follow listens on one connection until that fails.
+// follow listens on a connection of its own until that fails: those of the pool may be as dead as the last one.
 func (l *Log) follow(ctx context.Context, last *int64) error {
-	conn, err := l.Pool.Acquire(ctx)
+	open, cancel := context.WithTimeoutCause(ctx, queryTimeout, errors.New("connect to the event log"))
+	defer cancel()
+	conn, err := pgx.ConnectConfig(open, l.Pool.Config().ConnConfig)
 	if err != nil {
 		return err
 	}
-	// The connection listens: it is closed, not given back.
-	defer func() { conn.Hijack().Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "LISTEN event"); err != nil {
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		conn.Close(ctx)
+	}()
+	if _, err := conn.Exec(open, "LISTEN event; LISTEN position; LISTEN canary"); err != nil {
 		return err
 	}
+	l.Hub.places.moved() // what was told while nobody listened
 	for {
-		if err := l.drain(ctx, conn.Conn(), last); err != nil {
+		if err := l.drain(ctx, conn, last); err != nil {
 			return err
 		}
-		wait, cancel := context.WithTimeout(ctx, poll)
-		_, err := conn.Conn().WaitForNotification(wait)
-		late := wait.Err() != nil
-		cancel()
-		if err != nil && !late || ctx.Err() != nil {
+		if err := l.wait(ctx, conn); err != nil {
 			return err
+		}
+	}
+}
+
+// wait returns when there may be more events.
+func (l *Log) wait(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, poll)
+	defer cancel()
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return nil
+			}
+			return err
+		}
+		switch n.Channel {
+		case "event":
+			return nil
+		case "position":
+			l.Hub.places.moved()
+		case "canary":
+			l.Hub.canary.heard(n.Payload)
 		}
 	}
 }
@@ -171,7 +200,9 @@ func (l *Log) follow(ctx context.Context, last *int64) error {
 // drain reads everything after last.
 func (l *Log) drain(ctx context.Context, conn *pgx.Conn, last *int64) error {
 	for {
-		events, err := read(ctx, conn, *last, batch)
+		ask, cancel := context.WithTimeoutCause(ctx, queryTimeout, errors.New("read the event log"))
+		events, err := read(ask, conn, *last, batch)
+		cancel()
 		if err != nil {
 			return err
 		}

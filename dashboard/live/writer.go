@@ -26,8 +26,8 @@ const (
 	// reserve is the part of the queue that is kept for reports from the field.
 	reserve  = queueSize / 4
 	maxBatch = 512
-	// linger is how long a batch waits for company, where the one before it had some: a change that comes alone never waits.
-	linger = time.Millisecond
+	// company is how long a batch waits for company, where the one before it had some: a change that comes alone never waits.
+	company = time.Millisecond
 	// patience is how long a caller waits for its change.
 	patience = 10 * time.Second
 	// tryTimeout ends one attempt: the database does not answer, or another node holds the head.
@@ -221,7 +221,7 @@ func (w *Writer) gather(ctx context.Context) []*Entry {
 	case first = <-w.queue:
 	}
 	if w.last > 1 {
-		time.Sleep(linger)
+		time.Sleep(company)
 	}
 	entries := append(make([]*Entry, 0, w.last+8), first)
 	for len(entries) < maxBatch {

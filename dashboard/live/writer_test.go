@@ -146,15 +146,15 @@ func TestOneBadChangeDoesNotHarmItsBatch(t *testing.T) {
 	holds(t, pool, 18)
 }
 
-// cutter is a way to the database that breaks once, at the COMMIT: before it arrives, or before its answer does.
-type cutter struct {
+// breaker is a way to the database that breaks once, at the COMMIT: before it arrives, or before its answer does.
+type breaker struct {
 	net.Conn
 	armed  *atomic.Bool
 	before bool
 	cut    atomic.Bool
 }
 
-func (c *cutter) Write(p []byte) (int, error) {
+func (c *breaker) Write(p []byte) (int, error) {
 	// The second round trip of the transaction is the one that carries the note's text.
 	if !bytes.Contains(p, []byte("in doubt")) || !c.armed.CompareAndSwap(true, false) {
 		return c.Conn.Write(p)
@@ -170,7 +170,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (c *cutter) Read(p []byte) (int, error) {
+func (c *breaker) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if c.cut.Load() {
 		return 0, io.ErrUnexpectedEOF
@@ -187,7 +187,7 @@ func TestAnAnswerLostAtTheCommitIsFoundOut(t *testing.T) {
 			w := writer(t, pool, func(ctx context.Context, network, addr string) (net.Conn, error) {
 				conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 				cuts.Add(1)
-				return &cutter{Conn: conn, armed: &armed, before: before}, err
+				return &breaker{Conn: conn, armed: &armed, before: before}, err
 			})
 			if _, err := w.Submit(t.Context(), notes, &note{text: "first"}, false); err != nil { // statements are prepared
 				t.Fatal(err)

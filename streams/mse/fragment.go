@@ -59,20 +59,20 @@ func Fragment(p *streams.Packet) []byte {
 	b = be.AppendUint32(b, 1)
 	box(20, "tfdt")
 	b = be.AppendUint32(b, 0x01000000)
-	b = be.AppendUint64(b, uint64(ticks(p.Time)))
+	b = be.AppendUint64(b, uint64(Ticks(p.Time)))
 	box(36, "trun")
 	b = be.AppendUint32(b, 0x01000f01) // version 1: signed offsets; data offset, duration, size, flags, offset
 	b = be.AppendUint32(b, 1)
 	b = be.AppendUint32(b, fragmentHead)
-	b = be.AppendUint32(b, uint32(ticks(p.Duration)))
+	b = be.AppendUint32(b, uint32(Ticks(p.Duration)))
 	b = be.AppendUint32(b, uint32(len(p.Data)))
 	b = be.AppendUint32(b, flags)
-	b = be.AppendUint32(b, uint32(int32(ticks(p.CompositionTime))))
+	b = be.AppendUint32(b, uint32(int32(Ticks(p.CompositionTime))))
 	box(8+len(p.Data), "mdat")
 	return append(b, p.Data...)
 }
 
-// ticks converts to the timescale, rounding to the nearest; seconds and rest apart, against overflow.
-func ticks(d time.Duration) int64 {
+// Ticks converts to the timescale, rounding to the nearest; seconds and rest apart, against overflow.
+func Ticks(d time.Duration) int64 {
 	return int64(d/time.Second)*timescale + int64((d%time.Second*timescale+time.Second/2)/time.Second)
 }

@@ -64,7 +64,7 @@ func TestTicksRoundAndDoNotOverflow(t *testing.T) {
 		{33333333, 3000},
 		{100 * 365 * 24 * time.Hour, 100 * 365 * 24 * 3600 * 90000},
 	} {
-		if got := ticks(tc.d); got != tc.want {
+		if got := Ticks(tc.d); got != tc.want {
 			t.Errorf("%v is %d ticks, want %d", tc.d, got, tc.want)
 		}
 	}

@@ -1,13 +1,16 @@
 import { defineStore } from 'pinia'
-import { computed, ref, shallowRef, triggerRef } from 'vue'
+import { computed, shallowRef, triggerRef } from 'vue'
 import { request } from '../access/http'
 import type { LiveEvent } from '../live/messages'
 import { isDark, type Camera } from './types'
 
+type State = Pick<Camera, 'id' | 'state' | 'reason' | 'since'>
+
 /** Every camera that this page may see, keyed by id, with its state as last told. */
 export const useCameras = defineStore('cameras', () => {
   const cameras = shallowRef(new Map<string, Camera>())
-  const seq = ref(0)
+  /** States as the log tells them; the list may be on its way while they change. */
+  const states = new Map<string, Pick<Camera, 'state' | 'reason' | 'since'>>()
   const watchers = new Set<(ids: string[]) => void>()
 
   const total = computed(() => cameras.value.size)
@@ -18,28 +21,29 @@ export const useCameras = defineStore('cameras', () => {
   })
 
   async function load(): Promise<void> {
-    const answer = await request<{ seq: number; cameras: Camera[] }>('/api/v1/cameras')
-    seq.value = answer.seq
-    cameras.value = new Map(answer.cameras.map((camera) => [camera.id, camera]))
+    const answer = await request<{ cameras: Camera[] }>('/api/v1/cameras')
+    cameras.value = new Map(answer.cameras.map((camera) => [camera.id, { ...camera, ...states.get(camera.id) }]))
     tell([...cameras.value.keys()])
   }
 
+  function snapshot(rows: { row: unknown }[]): void {
+    states.clear()
+    show((rows as { row: State }[]).map(({ row }) => row))
+  }
+
   function apply(event: LiveEvent): void {
-    if (event.seq <= seq.value) return
-    if (event.type === 'camera.changed') {
-      void load()
-      return
-    }
-    if (event.type !== 'camera.state') return
-    const changed: string[] = []
-    for (const { id, state, reason, since } of event.data.cameras) {
+    if (event.type === 'camera.changed') void load()
+    else if (event.type === 'camera.state') show(event.data.cameras)
+  }
+
+  function show(told: State[]): void {
+    for (const { id, state, reason, since } of told) {
+      states.set(id, { state, reason, since })
       const camera = cameras.value.get(id)
-      if (camera === undefined) continue
-      cameras.value.set(id, { ...camera, state, reason, since })
-      changed.push(id)
+      if (camera !== undefined) cameras.value.set(id, { ...camera, state, reason, since })
     }
     triggerRef(cameras)
-    tell(changed)
+    tell(told.map(({ id }) => id))
   }
 
   function tell(ids: string[]): void {
@@ -51,5 +55,5 @@ export const useCameras = defineStore('cameras', () => {
     return () => watchers.delete(watcher)
   }
 
-  return { cameras, seq, total, dark, load, reload: load, apply, onChange }
+  return { topic: 'cameras', cameras, total, dark, load, reload: load, snapshot, apply, onChange }
 })

@@ -8,6 +8,7 @@ const file = (id: number, state = 'reported', extra: Partial<Case> = {}) =>
   ({ id, state, closed_at: null, clocks: [], light: 'green', version: 1, ...extra }) as unknown as Case
 const event = (seq: number, type: 'case.reported' | 'case.moved', of: Case): LiveEvent => ({
   seq,
+  prev: seq - 1,
   type,
   at: '2026-11-24T06:00:00Z',
   data: { case: of, move: {} as MoveMade },
@@ -20,7 +21,7 @@ const ids = () => [...useCases().files.keys()].sort((a, b) => a - b)
 beforeEach(() => {
   vi.useFakeTimers()
   setActivePinia(createPinia())
-  answers = { flows: flow, situation: {}, cases: { seq: 10, cases: [file(1), file(2)], next: null } }
+  answers = { flows: flow, situation: {} }
   vi.stubGlobal('fetch', (path: string) => {
     const key = Object.keys(answers).find((name) => path.startsWith(`/api/v1/${name}`)) ?? ''
     return Promise.resolve(new Response(JSON.stringify(answers[key]), { headers: { 'Content-Type': 'application/json' } }))
@@ -32,42 +33,34 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+async function opened(...files: Case[]) {
+  const cases = useCases()
+  await cases.load()
+  cases.snapshot(files.map((row) => ({ row })))
+  return cases
+}
+
 describe('the open cases', () => {
   it('are the snapshot and the events after it', async () => {
-    const cases = useCases()
-    await cases.load()
-    cases.apply(event(10, 'case.moved', file(1, 'void')))
-    expect(ids()).toEqual([1, 2])
+    const cases = await opened(file(1), file(2))
     cases.apply(event(11, 'case.reported', file(3)))
     cases.apply(event(12, 'case.moved', file(2, 'void')))
     expect(ids()).toEqual([1, 3])
     expect(cases.newest?.id).toBe(3)
   })
 
-  it('keep what an event said while an older snapshot was on its way', async () => {
-    const cases = useCases()
-    await cases.load()
+  it('are replaced by a new snapshot as a whole', async () => {
+    const cases = await opened(file(1))
     cases.apply(event(15, 'case.reported', file(9)))
-    cases.apply(event(16, 'case.moved', file(1, 'void')))
-    answers.cases = { seq: 14, cases: [file(1), file(2), file(4)], next: null }
-    await cases.load()
-    expect(ids()).toEqual([2, 4, 9])
-  })
-
-  it('forget what a newer snapshot no longer holds', async () => {
-    const cases = useCases()
-    await cases.load()
-    cases.apply(event(15, 'case.reported', file(9)))
-    answers.cases = { seq: 20, cases: [file(2)], next: null }
-    await cases.load()
+    cases.snapshot([{ row: file(2) }])
     expect(ids()).toEqual([2])
   })
 
   it('tell the map which one changed', async () => {
-    const cases = useCases()
+    const cases = await opened()
     const seen: CaseChange[] = []
     const stop = cases.onChange((change) => seen.push(change))
-    await cases.load()
+    cases.snapshot([{ row: file(1) }])
     cases.apply(event(11, 'case.moved', file(1, 'filed')))
     stop()
     cases.apply(event(12, 'case.moved', file(1, 'void')))

@@ -1,16 +1,10 @@
 import { defineStore } from 'pinia'
-import { computed, ref, shallowRef, triggerRef } from 'vue'
+import { computed, shallowRef, triggerRef } from 'vue'
 import { request } from '../access/http'
 import type { LiveEvent } from '../live/messages'
 import { now } from '../live/socket'
 import { lightOf } from './lights'
 import type { Case, Flow, FlowState, Light, Situation } from './types'
-
-interface CaseList {
-  seq: number
-  cases: Case[]
-  next: number | null
-}
 
 /** One change as the map needs it: what was touched since it last looked. */
 export type CaseChange = { kind: 'all' } | { kind: 'one'; id: number }
@@ -19,22 +13,18 @@ export type CaseChange = { kind: 'all' } | { kind: 'one'; id: number }
 const situationMs = 1_500
 /** Without a change the situation is still asked for: officers come on duty, clocks run out. */
 const situationIdleMs = 30_000
-const pageSize = 5_000
 
 /**
- * The open cases, keyed by id, and the figures over them. The list stands for one number of the log; an event at or below
- * it is already in the list. A case that is closed leaves the list: the desk asks for it by id.
+ * The open cases, keyed by id, and the figures over them: the log's snapshot and the events after it. A case that is closed
+ * leaves the list: the desk asks for it by id.
  */
 export const useCases = defineStore('cases', () => {
   const files = shallowRef(new Map<number, Case>())
-  const seq = ref(0)
   const flow = shallowRef<Flow | null>(null)
   const situation = shallowRef<Situation | null>(null)
   /** The newest arrival on this page, for the tone and the toast. */
   const newest = shallowRef<Case | null>(null)
   const watchers = new Set<(change: CaseChange) => void>()
-  /** Number of the event that last touched a case while a snapshot was under way. */
-  const touched = new Map<number, number>()
   let situationTimer: ReturnType<typeof setTimeout> | undefined
 
   const states = computed(() => new Map<string, FlowState>((flow.value?.states ?? []).map((s) => [s.state, s])))
@@ -50,42 +40,17 @@ export const useCases = defineStore('cases', () => {
 
   async function load(): Promise<void> {
     flow.value ??= await request<Flow>('/api/v1/flows/incident')
-    const fresh = new Map<number, Case>()
-    let first: number | null = null
-    let after: number | null = null
-    do {
-      const page: CaseList = await request<CaseList>(
-        `/api/v1/cases?open=true&limit=${pageSize}${after === null ? '' : `&after=${after}`}`,
-      )
-      // Pages are read one after the other: the first number is the one that all of them have passed.
-      first ??= page.seq
-      for (const file of page.cases) if (isOpen(file)) fresh.set(file.id, file)
-      after = page.next
-    } while (after !== null)
-    merge(fresh, first)
     void refresh()
   }
 
-  /** An event that came while the list was on its way is newer than the list. */
-  function merge(fresh: Map<number, Case>, at: number): void {
-    for (const [id, eventSeq] of touched) {
-      if (eventSeq <= at) continue
-      const kept = files.value.get(id)
-      if (kept === undefined) fresh.delete(id)
-      else fresh.set(id, kept)
-    }
-    touched.clear()
-    seq.value = at
-    files.value = fresh
+  function snapshot(rows: { row: unknown }[]): void {
+    files.value = new Map((rows as { row: Case }[]).map(({ row }) => [row.id, row]))
     tell({ kind: 'all' })
   }
 
   function apply(event: LiveEvent): void {
     if (event.type !== 'case.reported' && event.type !== 'case.moved') return
-    if (event.seq <= seq.value) return
     const file = event.data.case
-    touched.set(file.id, event.seq)
-    if (touched.size > 10_000) touched.clear()
     if (isOpen(file)) files.value.set(file.id, file)
     else files.value.delete(file.id)
     triggerRef(files)
@@ -115,5 +80,5 @@ export const useCases = defineStore('cases', () => {
     return () => watchers.delete(watcher)
   }
 
-  return { files, list, seq, flow, states, situation, newest, lights, load, reload: load, apply, onChange, refresh }
+  return { topic: 'cases', files, list, flow, states, situation, newest, lights, load, reload: load, snapshot, apply, onChange, refresh }
 })

@@ -2,23 +2,46 @@ import type { Case, MoveMade } from '../cases/types'
 import type { CameraState } from '../cameras/types'
 import type { Named } from '../i18n'
 
-/** First frame of a connection. replay: the events that were missed follow; resync: too many were, load the snapshots again. */
+/**
+ * First frame of a connection. live: nothing was missed; replay: the events after `since` follow; resync: snapshots follow,
+ * all of them for the number `seq`. A beat ends what follows.
+ */
 export interface Hello {
   type: 'hello'
-  seq: number
-  now: string
   mode: 'live' | 'replay' | 'resync'
+  seq: number
+  /** What this page may see and asked for; it comes back with it, and gets a resync if that has changed. */
+  audience: string
+  now: string
 }
 
-/** Every 5 s, without a number of its own: seq is the newest of the log. */
+/** What stands of a topic after event `seq`: its rows by their keys. */
+export interface Snapshot {
+  type: 'snapshot'
+  seq: number
+  topic: string
+  rows: { key: string; row: unknown }[]
+}
+
+/** After an opening, and at most every 5 s: `seq` is the newest number of the log, `prev` the newest that is for this page. */
 export interface Beat {
   type: 'beat'
   seq: number
+  prev: number
   now: string
+}
+
+/** The newest places of officers and vehicles; they have no number and are not kept. */
+export interface Positions {
+  type: 'positions'
+  now: string
+  positions: { id: string; lon: number; lat: number; at: string }[]
 }
 
 interface Numbered {
   seq: number
+  /** The number of the event before it that is for this page: a page that has not seen that one has missed something. */
+  prev: number
   /** RFC 3339, the server's clock at commit. */
   at: string
 }
@@ -34,7 +57,7 @@ export type LiveEvent = Numbered &
     | { type: 'wall.changed'; data: { wall: string; revision: number } }
   )
 
-export type Message = Hello | Beat | LiveEvent
+export type Message = Hello | Snapshot | Beat | Positions | LiveEvent
 
 /** One frame holds one message or an array of them. */
 export function parse(frame: string): Message[] {

@@ -38,12 +38,19 @@ const newest = () => {
   return wire
 }
 const iso = () => new Date(Date.now()).toISOString()
-const event = (seq: number): LiveEvent => ({ seq, type: 'grid.changed', at: iso(), data: {} })
-const live = (seq: number): Message => ({ type: 'hello', seq, now: iso(), mode: 'live' })
+const event = (seq: number): LiveEvent => ({ seq, prev: seq - 1, type: 'grid.changed', at: iso(), data: {} })
+const hello = (mode: 'live' | 'replay' | 'resync', seq: number): Message => ({ type: 'hello', mode, seq, audience: 'a1', now: iso() })
+const live = (seq: number) => hello('live', seq)
+const beat = (seq: number): Message => ({ type: 'beat', seq, prev: 0, now: iso() })
+const snapshot = (seq: number, ...keys: string[]): Message => ({ type: 'snapshot', seq, topic: 'cases', rows: keys.map((key) => ({ key, row: {} })) })
 
 let applied: number[]
 let reloads: number
+let rows: string[]
+let arrived: boolean
 const room = {
+  topic: 'cases',
+  snapshot: (list: { key: string }[]) => void (rows = list.map(({ key }) => key)),
   apply: (e: LiveEvent) => void applied.push(e.seq),
   reload: () => {
     reloads += 1
@@ -58,7 +65,10 @@ beforeEach(() => {
   Wire.opened = []
   applied = []
   reloads = 0
-  follow(7, ['cases'], [room])
+  rows = []
+  arrived = false
+  void follow(['cases'], [room]).then(() => (arrived = true))
+  newest().say(hello('resync', 7), snapshot(7, '1', '2'), beat(7))
 })
 
 afterEach(() => {
@@ -69,13 +79,12 @@ afterEach(() => {
 
 describe('the live socket', () => {
   it('comes back with the last number it has seen and applies nothing twice', () => {
-    expect(newest().since).toBe('7')
-    newest().say(live(7), event(8), event(9))
+    newest().say(event(8), event(9))
     newest().cut()
     expect(link.value).toBe('lost')
     vi.advanceTimersByTime(300)
     expect(newest().since).toBe('9')
-    newest().say({ type: 'hello', seq: 11, now: iso(), mode: 'replay' }, event(9), event(10), event(11))
+    newest().say(hello('replay', 11), event(9), event(10), event(11))
     expect(link.value).toBe('open')
     expect(applied).toEqual([8, 9, 10, 11])
   })
@@ -108,22 +117,44 @@ describe('the live socket', () => {
     newest().say(live(7))
     for (let n = 0; n < 6; n += 1) {
       vi.advanceTimersByTime(5_000)
-      newest().say({ type: 'beat', seq: 7, now: iso() })
+      newest().say({ type: 'beat', seq: 7, prev: 7, now: iso() })
     }
     expect(staleSeconds.value).toBeNull()
     expect(Wire.opened).toHaveLength(1)
   })
 
-  it('loads the snapshots again when the server says that too much was missed', () => {
-    newest().say({ type: 'hello', seq: 9_000, now: iso(), mode: 'resync' })
+  it('begins with the snapshots, and a page has loaded nothing twice', async () => {
+    expect(new URL(Wire.opened[0]?.url ?? '').searchParams.get('since')).toBeNull()
+    await Promise.resolve()
+    expect([rows, reloads, arrived]).toEqual([['1', '2'], 0, true])
+  })
+
+  it('takes new snapshots when the server says that too much was missed, and comes back for them when they are cut', () => {
+    newest().say(hello('resync', 9_000))
     expect(reloads).toBe(1)
     newest().cut()
     vi.advanceTimersByTime(300)
-    expect(newest().since).toBe('9000')
+    expect(newest().since).toBeNull()
+    newest().say(hello('resync', 9_001), snapshot(9_001, '3'), beat(9_001))
+    expect(rows).toEqual(['3'])
+    newest().cut()
+    vi.advanceTimersByTime(300)
+    expect(newest().since).toBe('9001')
+    expect(new URL(newest().url).searchParams.get('audience')).toBe('a1')
+  })
+
+  it('connects anew where something is missing, and applies nothing behind it', () => {
+    newest().say(event(8))
+    const holed = newest()
+    newest().say(event(12))
+    vi.advanceTimersByTime(300)
+    expect(holed.readyState).toBe(3)
+    expect(newest().since).toBe('8')
+    expect(applied).toEqual([8])
   })
 
   it('ticks with the clock of the server, not of the page', () => {
-    newest().say({ type: 'hello', seq: 7, now: '2026-11-24T08:00:00Z', mode: 'live' })
+    newest().say({ ...hello('live', 7), now: '2026-11-24T08:00:00Z' } as Message)
     vi.advanceTimersByTime(2_000)
     expect(new Date(now.value).toISOString()).toBe('2026-11-24T08:00:02.000Z')
   })

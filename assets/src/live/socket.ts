@@ -1,16 +1,19 @@
 import { computed, ref, shallowRef } from 'vue'
 import { request } from '../access/http'
-import { hear, reconnectDelay, silenceMs, silentFor, start, type Feed } from './feed'
-import { parse, type LiveEvent } from './messages'
+import { hear, reconnectDelay, silenceMs, silentFor, start, type Feed, type Step } from './feed'
+import { parse, type LiveEvent, type Positions, type Snapshot } from './messages'
 
 /**
  * The one connection of a page to the server's log.
  *
- * Rooms load their snapshot, then `follow` from the oldest of the snapshots' numbers; each room drops what its own snapshot
- * already holds. Lost connections come back by themselves with the last number seen; when the server says that too much was
- * missed, every room's `reload` is called.
+ * A page comes without a number and gets snapshots, then every event after them once and in order. A lost connection comes
+ * back by itself with the last number seen. When the server says resync, what stands is replaced by the snapshots, and
+ * `reload` asks again for what the log does not carry.
  */
 export interface Room {
+  /** The topic whose snapshot is this room's. */
+  topic?: string
+  snapshot?(rows: Snapshot['rows']): void
   apply(event: LiveEvent): void
   reload(): Promise<void>
 }
@@ -29,7 +32,11 @@ export const delayMs = ref<number | null>(null)
 export const staleSeconds = ref<number | null>(null)
 export const stale = computed(() => staleSeconds.value !== null)
 
-const feed = shallowRef<Feed>(start(0))
+/** Officers and vehicles by id, as they were last told. */
+export const positions = shallowRef(new Map<string, Positions['positions'][number]>())
+
+const feed = shallowRef<Feed>(start())
+let arrived: (() => void) | undefined
 const rooms: Room[] = []
 let topics = ''
 let socket: WebSocket | undefined
@@ -38,24 +45,27 @@ let attempt = 0
 let retry: ReturnType<typeof setTimeout> | undefined
 let ticking: ReturnType<typeof setInterval> | undefined
 let closedAt = 0
+let started = false
 let delays: number[] = []
 
 export function serverNow(): number {
   return Date.now() + feed.value.offsetMs
 }
 
-/** Starts following the log after `since`. Called once a page, when the snapshots are there. */
-export function follow(since: number, wanted: string[], listening: Room[]): void {
-  feed.value = start(since)
+/** Starts following the log. Called once a page; it resolves when the first snapshots are there. */
+export function follow(wanted: string[], listening: Room[]): Promise<void> {
+  feed.value = start()
   topics = wanted.join(',')
   delays = []
   delayMs.value = null
   staleSeconds.value = null
   attempt = 0
   closedAt = 0
+  started = false
   rooms.splice(0, rooms.length, ...listening)
   ticking ??= setInterval(tick, 250)
   connect()
+  return new Promise((resolve) => (arrived = resolve))
 }
 
 export function unfollow(): void {
@@ -69,7 +79,9 @@ export function unfollow(): void {
 function connect(): void {
   clearTimeout(retry)
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
-  const opened = new WebSocket(`${scheme}://${location.host}/live?since=${feed.value.last}&topics=${topics}`)
+  const { last, audience } = feed.value
+  const place = last === null ? '' : `&since=${last}&audience=${encodeURIComponent(audience)}`
+  const opened = new WebSocket(`${scheme}://${location.host}/live?topics=${topics}${place}`)
   socket = opened
   openedAt = Date.now()
   opened.onmessage = (message) => {
@@ -88,15 +100,38 @@ function receive(frame: string): void {
   attempt = 0
   closedAt = 0
   staleSeconds.value = null
-  measure(heard.events)
-  if (heard.resync) void Promise.all(rooms.map((room) => room.reload()))
-  for (const event of heard.events) for (const room of rooms) room.apply(event)
+  for (const step of heard.steps) take(step)
+  measure(heard.steps)
+  if (heard.hole) return lose()
+  if (feed.value.last !== null) arrived?.()
+}
+
+/** The first resync is the page's start: its rooms have loaded a moment before. */
+function take(step: Step): void {
+  switch (step.kind) {
+    case 'resync':
+      if (started) void Promise.all(rooms.map((room) => room.reload()))
+      started = true
+      break
+    case 'snapshot':
+      for (const room of rooms) if (room.topic === step.snapshot.topic) room.snapshot?.(step.snapshot.rows)
+      break
+    case 'event':
+      for (const room of rooms) room.apply(step.event)
+      break
+    case 'positions': {
+      const moved = new Map(positions.value)
+      for (const position of step.positions) moved.set(position.id, position)
+      positions.value = moved
+    }
+  }
 }
 
 /** A replayed event is old by nature: only what was committed just now tells how fast the push is. */
-function measure(events: LiveEvent[]): void {
-  const newest = events.at(-1)
-  if (newest === undefined) return
+function measure(steps: Step[]): void {
+  const last = steps.findLast((step) => step.kind === 'event')
+  if (last === undefined) return
+  const newest = last.event
   const took = serverNow() - Date.parse(newest.at)
   if (took > silenceMs) return
   delays = [...delays, Math.max(0, took)].slice(-9)

@@ -4,15 +4,14 @@ import { pause } from '../streams/player'
 import { follow, type Room } from './socket'
 
 export interface StartingRoom extends Room {
+  /** What the log does not carry. */
   load(): Promise<void>
-  /** The log number that the room's snapshot stands for; rooms without one follow the others. */
-  seq?: number
 }
 
 export type Start = { kind: 'loading' } | { kind: 'ready' } | { kind: 'failed'; problem: Problem }
 
 /**
- * Asks which rooms the page has, loads the snapshot of each, then follows the log from the oldest of them. While the server
+ * Asks which rooms the page has, loads what each of them needs beside the log, then follows the log. While the server
  * cannot be reached it tries again every 2 s: a wall that is switched on before its server must come up by itself.
  */
 export function start(open: () => Promise<StartingRoom[]>, topics: string[]): Ref<Start> {
@@ -35,7 +34,6 @@ async function run(state: Ref<Start>, open: () => Promise<StartingRoom[]>, topic
       await pause(2_000, never)
     }
   }
-  const numbers = rooms.flatMap((room) => (room.seq === undefined ? [] : [room.seq]))
-  if (numbers.length > 0) follow(Math.min(...numbers), topics, rooms)
+  await follow(topics, rooms)
   state.value = { kind: 'ready' }
 }

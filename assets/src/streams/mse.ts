@@ -53,17 +53,19 @@ export const playMse: Play = async (video, id, signal, tell) => {
 }
 
 /** One MediaSource: appends in order, keeps at the live edge, trims what was played. */
-class Sink {
+export class Sink {
+  readonly mime: string
   readonly #video: HTMLVideoElement
   readonly #source = new MediaSource()
   readonly #url: string
   readonly #fail: (failure: StreamFailure) => void
   #buffer: SourceBuffer | undefined
-  #queue: ArrayBuffer[] = []
+  #queue: (ArrayBuffer | Uint8Array<ArrayBuffer>)[] = []
   #queued = 0
   #closed = false
 
   constructor(video: HTMLVideoElement, mime: string, fail: (failure: StreamFailure) => void) {
+    this.mime = mime
     this.#video = video
     this.#fail = fail
     this.#url = URL.createObjectURL(this.#source)
@@ -78,7 +80,7 @@ class Sink {
     video.src = this.#url
   }
 
-  append(data: ArrayBuffer): void {
+  append(data: ArrayBuffer | Uint8Array<ArrayBuffer>): void {
     this.#queue.push(data)
     this.#queued += data.byteLength
     if (this.#queued > queueLimit) this.#fail({ code: 'slow', words: '' })
@@ -143,14 +145,14 @@ export function followRate(behind: number): number | 'jump' {
   return behind > hurryS ? 1.1 : 1
 }
 
-function join(parts: readonly ArrayBuffer[]): ArrayBuffer {
+function join(parts: readonly (ArrayBuffer | Uint8Array<ArrayBuffer>)[]): ArrayBuffer | Uint8Array<ArrayBuffer> {
   const [only] = parts
   if (only !== undefined && parts.length === 1) return only
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
   let at = 0
   for (const part of parts) {
-    whole.set(new Uint8Array(part), at)
+    whole.set(part instanceof Uint8Array ? part : new Uint8Array(part), at)
     at += part.byteLength
   }
-  return whole.buffer
+  return whole
 }

@@ -20,11 +20,12 @@ describe('a player', () => {
   })
 
   it('takes WHEP before MSE, waits for a dark camera over MSE, and obeys the setting of the page', () => {
-    expect(transports(false, '')).toEqual(['whep', 'mse'])
-    expect(transports(true, '')).toEqual(['mse'])
-    expect(transports(true, '?video=whep')).toEqual(['whep'])
-    expect(transports(false, '?video=mse')).toEqual(['mse'])
-    expect(transports(false, '?video=avi')).toEqual(['whep', 'mse'])
+    expect(transports(false, false, '')).toEqual(['page', 'whep'])
+    expect(transports(false, true, '')).toEqual(['whep', 'page'])
+    expect(transports(true, true, '')).toEqual(['page'])
+    expect(transports(true, false, '?video=whep')).toEqual(['whep'])
+    expect(transports(false, true, '?video=mse')).toEqual(['mse'])
+    expect(transports(false, false, '?video=avi')).toEqual(['page', 'whep'])
   })
 
   it('stops waiting when it is closed', async () => {

@@ -1,9 +1,11 @@
 import { Problem } from '../access/http'
 import type { Named } from '../i18n'
 import { playMse } from './mse'
+import { playPage } from './page'
 import { playWhep } from './whep'
 
-export type Transport = 'whep' | 'mse'
+/** page: with all other tiles over one socket; whep: WebRTC; mse: a socket of its own. */
+export type Transport = 'page' | 'whep' | 'mse'
 
 /** Why there is no picture. Words come from the server; `code` picks the page's own where it has none. */
 export interface StreamFailure {
@@ -20,7 +22,7 @@ export type StreamStatus =
 /** One attempt over one transport. It ends by throwing, or when `signal` aborts. */
 export type Play = (video: HTMLVideoElement, id: string, signal: AbortSignal, tell: (failure: StreamFailure) => void) => Promise<void>
 
-const plays: Record<Transport, Play> = { whep: playWhep, mse: playMse }
+const plays: Record<Transport, Play> = { page: playPage, whep: playWhep, mse: playMse }
 
 /** No decoded frame for this long: the picture stands still. */
 const stalledMs = 4_000

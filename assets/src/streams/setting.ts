@@ -1,11 +1,15 @@
 import type { Transport } from './player'
 
+const all: readonly Transport[] = ['page', 'whep', 'mse']
+
 /**
- * `?video=mse` or `?video=whep` holds a page to one transport; by default WHEP first, MSE when it cannot. A camera that the
- * registry calls dark is waited for over MSE: its socket stays open, says why, and starts when the camera is back.
+ * The order in which a tile tries. One among many comes over the page's socket; one that somebody looks at closely over
+ * WebRTC, which is a few frames sooner. A camera that the registry calls dark is waited for on a socket, which says why and
+ * starts when the camera is back. `?video=page`, `whep` or `mse` holds a page to one of them.
  */
-export function transports(dark: boolean, search = location.search): readonly Transport[] {
-  const wanted = new URLSearchParams(search).get('video')
-  if (wanted === 'mse' || wanted === 'whep') return [wanted]
-  return dark ? ['mse'] : ['whep', 'mse']
+export function transports(dark: boolean, close: boolean, search = location.search): readonly Transport[] {
+  const wanted = all.find((transport) => transport === new URLSearchParams(search).get('video'))
+  if (wanted !== undefined) return [wanted]
+  if (dark) return ['page']
+  return close ? ['whep', 'page'] : ['page', 'whep']
 }

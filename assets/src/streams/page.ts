@@ -1,0 +1,150 @@
+import { reconnectDelay } from '../live/feed'
+import { Sink } from './mse'
+import { StreamError, type Play, type StreamFailure } from './player'
+import { records, recordKind, type Camera } from './records'
+
+/**
+ * The page's one socket for all its cameras. It opens with the first tile, closes a while after the last, and comes back by
+ * itself; every tile is subscribed anew then.
+ */
+class PageSocket {
+  #socket: WebSocket | undefined
+  #next = 1
+  #attempt = 0
+  #retry: ReturnType<typeof setTimeout> | undefined
+  readonly #tiles = new Map<number, Tile>()
+
+  add(tile: Tile): number {
+    const stream = this.#next
+    this.#next = (this.#next % 65_535) + 1
+    this.#tiles.set(stream, tile)
+    if (this.#socket === undefined) this.#connect()
+    else this.#wish([stream])
+    return stream
+  }
+
+  change(stream: number): void {
+    this.#wish([stream])
+  }
+
+  remove(stream: number): void {
+    if (!this.#tiles.delete(stream)) return
+    this.#say({ unsubscribe: [stream] })
+    if (this.#tiles.size === 0) this.#drop()
+  }
+
+  #connect(): void {
+    clearTimeout(this.#retry)
+    const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
+    const socket = new WebSocket(`${scheme}://${location.host}/streams`)
+    socket.binaryType = 'arraybuffer'
+    this.#socket = socket
+    socket.onopen = () => {
+      this.#attempt = 0
+      this.#wish([...this.#tiles.keys()])
+    }
+    socket.onmessage = ({ data }) => {
+      for (const record of records(data as ArrayBuffer)) this.#tiles.get(record.stream)?.take(record)
+    }
+    socket.onclose = () => {
+      this.#drop()
+      if (this.#tiles.size === 0) return
+      for (const tile of [...this.#tiles.values()]) tile.cut()
+      this.#retry = setTimeout(() => this.#connect(), reconnectDelay(this.#attempt, Math.random()))
+      this.#attempt += 1
+    }
+  }
+
+  #drop(): void {
+    clearTimeout(this.#retry)
+    if (this.#socket === undefined) return
+    this.#socket.onmessage = null
+    this.#socket.onclose = null
+    this.#socket.close()
+    this.#socket = undefined
+  }
+
+  #wish(streams: number[]): void {
+    const subscribe = streams.flatMap((stream) => {
+      const tile = this.#tiles.get(stream)
+      return tile === undefined ? [] : [{ stream, id: tile.id, priority: tile.priority, visible: tile.visible }]
+    })
+    if (subscribe.length > 0) this.#say({ subscribe })
+  }
+
+  #say(wish: object): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(wish))
+  }
+}
+
+interface Tile {
+  id: string
+  priority: number
+  visible: boolean
+  take(record: Camera): void
+  cut(): void
+}
+
+const page = new PageSocket()
+
+/** The larger a tile, the longer it keeps all its frames when the page cannot take them all. */
+function importance(video: HTMLVideoElement): number {
+  const { width, height } = video.getBoundingClientRect()
+  return Math.round((width * height) / 1_000)
+}
+
+/** Plays a camera from the page's socket. A tile that is scrolled out of sight gets keyframes only. */
+export const playPage: Play = async (video, id, signal, tell) => {
+  let sink: Sink | undefined
+  let renew = false
+  let stream = 0
+  let watcher: IntersectionObserver | undefined
+  try {
+    await new Promise<never>((_, reject) => {
+      const fail = (failure: StreamFailure) => reject(new StreamError(failure))
+      signal.addEventListener('abort', () => fail({ code: 'stopped', words: '' }), { once: true })
+      const tile: Tile = {
+        id,
+        priority: importance(video),
+        visible: true,
+        // The last picture stays; a server that has started anew counts its time from the beginning.
+        cut: () => (renew = true),
+        take: (record) => {
+          switch (record.kind) {
+            case recordKind.init:
+              if (!MediaSource.isTypeSupported(record.mime)) {
+                fail({ code: 'wrong_codec', words: '' })
+                return
+              }
+              if (renew || sink?.mime !== record.mime) {
+                renew = false
+                sink?.close()
+                sink = new Sink(video, record.mime, fail)
+              }
+              sink.append(record.data)
+              break
+            case recordKind.fragment:
+              sink?.append(record.data)
+              break
+            case recordKind.trouble:
+              tell({ code: record.code, words: record.words })
+          }
+        },
+      }
+      stream = page.add(tile)
+      watcher = new IntersectionObserver((entries) => {
+        const visible = entries.at(-1)?.isIntersecting ?? true
+        const priority = importance(video)
+        if (visible === tile.visible && priority === tile.priority) return
+        tile.visible = visible
+        tile.priority = priority
+        page.change(stream)
+      })
+      watcher.observe(video)
+    })
+  } finally {
+    watcher?.disconnect()
+    page.remove(stream)
+    sink?.close()
+  }
+}

@@ -1,0 +1,84 @@
+package cases
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"gridwall/dashboard/live"
+)
+
+const openCases = `
+SELECT` + columns + from + `
+WHERE c.open AND c.id > $1
+ORDER BY c.id
+LIMIT 1000`
+
+// Table is the open cases as the log tells them: what a client has that has followed every event.
+func (r *Room) Table() live.Table {
+	return live.Table{Topic: "cases", Load: r.loadRows, Apply: applyRows}
+}
+
+func (r *Room) loadRows(ctx context.Context, tx pgx.Tx) (table []live.Row, err error) {
+	for last := int64(0); ; {
+		rows, err := tx.Query(ctx, openCases, last)
+		if err != nil {
+			return nil, err
+		}
+		cases, err := pgx.CollectRows(rows, scan)
+		if err != nil {
+			return nil, err
+		}
+		if len(cases) == 0 {
+			return table, nil
+		}
+		if err := r.complete(ctx, tx, cases); err != nil {
+			return nil, err
+		}
+		for _, c := range cases {
+			row, err := c.row()
+			if err != nil {
+				return nil, err
+			}
+			table = append(table, row)
+			last = c.ID
+		}
+	}
+}
+
+// row is the case as an event tells it: with its light only if that is frozen, since the light of running clocks is a
+// matter of when one looks.
+func (c *Case) row() (live.Row, error) {
+	told := *c
+	told.Light = ""
+	if c.frozen != nil {
+		told.Light = *c.frozen
+	}
+	text, err := json.Marshal(&told)
+	row := live.Row{Key: strconv.FormatInt(c.ID, 10), Data: text}
+	if c.Grid != nil {
+		row.Grid = *c.Grid
+	}
+	return row, err
+}
+
+// applyRows takes the case out of case.reported, case.moved and whatever else carries one.
+func applyRows(e live.Event) []live.Row {
+	var told struct {
+		Case json.RawMessage `json:"case"`
+	}
+	var c struct {
+		ID       int64   `json:"id"`
+		ClosedAt *string `json:"closed_at"`
+	}
+	if json.Unmarshal(e.Data, &told) != nil || told.Case == nil || json.Unmarshal(told.Case, &c) != nil || c.ID == 0 {
+		return nil
+	}
+	row := live.Row{Key: strconv.FormatInt(c.ID, 10), Grid: e.Grid, Needs: e.Needs, Data: told.Case}
+	if c.ClosedAt != nil {
+		row.Data = nil
+	}
+	return []live.Row{row}
+}
