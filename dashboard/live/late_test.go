@@ -16,8 +16,8 @@ import (
 // loses the number for good: cmd/fault/late_test.go.
 func TestAWriterThatPausesBeforeItsCommitMakesNobodySkip(t *testing.T) {
 	pool := dbtest.Open(t)
-	url, _ := serve(t, pool)
-	clients := []*client{dial(t, url), dial(t, url)}
+	n := serve(t, pool, options{})
+	clients := []*client{dial(t, n.url), dial(t, n.url)}
 	ctx := t.Context()
 	appendEvent(t, pool, "case.reported", 1)
 
@@ -47,9 +47,9 @@ func TestAWriterThatPausesBeforeItsCommitMakesNobodySkip(t *testing.T) {
 		}
 	}
 	for _, c := range clients {
-		for n := int64(1); n <= number+2; n++ {
-			if e := c.next(); e.Seq != n {
-				t.Fatalf("got event %d, want %d", e.Seq, n)
+		for want := int64(1); want <= number+2; want++ {
+			if e := c.next(t); e.Seq != want {
+				t.Fatalf("got event %d, want %d", e.Seq, want)
 			}
 		}
 	}
