@@ -136,7 +136,7 @@ func TestAReaderBlamesRepetitionsAndComesBackOnAHole(t *testing.T) {
 	r := newReader(who{name: "r"}, nil, 1, new(caseCache))
 	greeted := false
 	apply := func(f frame) error { return r.apply(f, &greeted) }
-	for _, f := range []frame{{kind: "hello", mode: "resync", seq: 10, audience: "x"}, {kind: "wall.changed", seq: 11, prev: 10}} {
+	for _, f := range []frame{{kind: "hello", mode: "resync", seq: 10, audience: "x"}, {kind: "beat", seq: 10, prev: 10}, {kind: "wall.changed", seq: 11, prev: 10}} {
 		if err := apply(f); err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,7 @@ type reader struct {
 	mu       sync.Mutex
 	last     int64 // newest number applied, or that the snapshot stood for; -1: none
 	upto     int64 // newest number of the log that it is known to be complete to
+	pending  bool  // a resync whose snapshots have not all come: who is cut off from them has nothing
 	audience string
 	state    map[string]uint32 // open cases: checksum of their JSON
 	round    seen
@@ -105,7 +106,7 @@ func (r *reader) address(node string) string {
 	if r.topics != "" {
 		q.Set("topics", r.topics)
 	}
-	if r.last >= 0 {
+	if r.last >= 0 && !r.pending {
 		q.Set("since", strconv.FormatInt(r.last, 10))
 		if r.audience != "" {
 			q.Set("audience", r.audience)
@@ -184,6 +185,7 @@ func (r *reader) apply(f frame, greeted *bool) error {
 			r.round.holes++
 			return &holeError{r.last, f.prev}
 		}
+		r.pending = false
 		r.upto = max(r.upto, f.seq)
 		return nil
 	}
@@ -194,6 +196,9 @@ func (r *reader) apply(f frame, greeted *bool) error {
 	if f.prev > r.last {
 		r.round.holes++
 		return &holeError{r.last, f.prev}
+	}
+	if r.pending {
+		r.fault("event %d came before the snapshots were complete", f.seq)
 	}
 	r.round.events = append(r.round.events, event{f.seq, sum(f.data)})
 	r.last, r.upto = f.seq, max(r.upto, f.seq)
@@ -228,11 +233,14 @@ func (r *reader) hello(f frame) {
 			r.fault("replay to a reader that has nothing")
 		}
 	case "resync":
-		if r.last >= 0 && f.seq < r.last {
+		if r.last >= 0 && !r.pending && f.seq < r.last {
 			r.fault("resync to %d, which is before %d that the reader has", f.seq, r.last)
 		}
 		r.jump(f.seq)
-		r.upto = f.seq
+		r.pending = f.audience != "" // the protocol before snapshots has none to wait for
+		if !r.pending {
+			r.upto = f.seq
+		}
 	default:
 		r.fault("hello with the mode %q", f.mode)
 	}
@@ -275,7 +283,7 @@ func (r *reader) fresh(ctx context.Context, node string) (map[string]uint32, int
 			return nil, 0, err
 		}
 		if err := eachFrame(text, func(f frame) error {
-			whole = whole || f.kind == "hello" && f.audience == "" || f.kind == "snapshot" && f.topic == "cases" || f.kind == "beat"
+			whole = whole || f.kind == "hello" && f.audience == "" || f.kind == "beat"
 			return other.apply(f, &greeted)
 		}); err != nil {
 			return nil, 0, err

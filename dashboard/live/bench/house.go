@@ -29,7 +29,7 @@ type house struct {
 	admin    string // connection string of the maintenance database
 	database string // that of the product
 	pool     *pgxpool.Pool
-	tokens   []string // of operators: each writer is a person of its own
+	tokens   []string // each writer is a person of its own, with every right
 	wall     string   // of a wall's device
 	seq      int64    // the newest message
 }
@@ -80,7 +80,7 @@ func open(ctx context.Context, bin string) (*house, error) {
 }
 
 const insertWriter = `
-WITH a AS (INSERT INTO account (username, name, role) VALUES ($1, $1, 'operator') RETURNING id)
+WITH a AS (INSERT INTO account (username, name, role) VALUES ($1, $1, 'admin') RETURNING id)
 INSERT INTO token (hash, name, account) SELECT $2, 'bench', id FROM a`
 
 // hire makes accounts for the writers.
