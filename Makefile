@@ -17,7 +17,7 @@ define install
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
-.PHONY: run build test check go-test e2e shots bench fuzz clips clean
+.PHONY: run build test check go-test e2e shots bench bench-live fault fault-long fault-proxy fuzz clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -38,6 +38,7 @@ test: check go-test e2e
 check: build
 	go vet ./...
 	go tool staticcheck ./...
+	staticcheck=$$(go tool -n staticcheck); for module in cmd/fault dashboard/live/bench; do (cd $$module && go vet ./... && $$staticcheck ./...) || exit 1; done
 	@unformatted=$$(gofmt -l cmd dashboard geo migrations streams assets/*.go); [ -z "$$unformatted" ] || { echo "gofmt would change: $$unformatted"; exit 1; }
 	cd assets && npm run --silent check && npm run --silent test
 
@@ -46,6 +47,26 @@ go-test: build
 	$(call install,$(TEST_PACKAGES))
 	bin/gridwall postgres --volatile --env=GRIDWALL_TEST_DATABASE_URL -- go test -race -timeout 30m ./...
 	bin/gridwall scenario run sc-1
+	cd cmd/fault && go test -timeout 5m ./...
+	$(fault) --rounds=3
+
+# Three nodes under faults, checked from outside. A module of its own: nothing of it is linked into the product.
+fault = cd cmd/fault && go build -o ../../bin/fault . && ../../bin/fault --gridwall=../../bin/gridwall
+
+fault: build
+	$(call install,$(RUN_PACKAGES))
+	$(fault) --rounds=3
+
+# The long run: 40 rounds and more, until half a million cases were acknowledged; its output is kept in data/.
+fault-long: build
+	$(call install,$(RUN_PACKAGES))
+	mkdir -p data
+	set -o pipefail; ($(fault) --rounds=40 --length=45s --cases=500000) 2>&1 | tee data/fault-long-$$(date +%Y%m%d-%H%M%S).txt
+
+# One round with all clients behind the proxy of .deploy.
+fault-proxy: build
+	$(call install,$(RUN_PACKAGES) haproxy)
+	$(fault) --rounds=1 --haproxy=../../.deploy/haproxy.cfg
 
 e2e: build
 	$(call install,$(TEST_PACKAGES))
@@ -59,6 +80,13 @@ shots: build
 bench: build
 	$(call install,$(RUN_PACKAGES))
 	bin/gridwall postgres --volatile --env=GRIDWALL_TEST_DATABASE_URL -- go test -run '^$$' -bench . -benchtime 1s ./geo/... ./dashboard/cases
+
+# The live channel beside centrifuge, gorilla and other designs of a log, a few minutes; BENCH=--full for three long rounds.
+BENCH ?=
+bench-live: build
+	$(call install,$(RUN_PACKAGES))
+	cd dashboard/live/bench && go build -o ../../../bin/bench-live .
+	bin/gridwall postgres -- bin/bench-live --gridwall=bin/gridwall $(BENCH) all
 
 # Every fuzz target for FUZZTIME.
 FUZZTIME ?= 30s

@@ -54,6 +54,25 @@ func (h *Hub) enter(ctx context.Context, a *audience, since int64, id string) *o
 	return o
 }
 
+// lags says whether the log goes on to seq and this node does not know it yet: a client that comes from a node further on
+// must not be set back by a resync to what was before. Where the log itself ends earlier, it is another one.
+func (h *Hub) lags(ctx context.Context, seq int64) bool {
+	h.await(ctx, seq)
+	if h.Head() >= seq {
+		return false
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Second, errors.New("ask for the log's head"))
+	defer cancel()
+	head, err := Head(ctx, h.config.Pool)
+	return err != nil || head >= seq
+}
+
+// reached ends a replay or the snapshots of a resync: a beat that says that the client has everything up to seq. Who is cut
+// off from its snapshots before that has nothing.
+func (h *Hub) reached(seq, prev int64) []byte {
+	return frame(nil, opText, beat(seq, prev, h.config.Clock.Now()))
+}
+
 // shared is the opening of everyone who comes with that number: made by the first, waited for by the others.
 func (h *Hub) shared(ctx context.Context, a *audience, since int64) *opening {
 	a.mu.Lock()

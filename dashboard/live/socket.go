@@ -122,6 +122,10 @@ func (s *Socket) Serve(w http.ResponseWriter, r *http.Request, v Viewer, ask Ask
 	if err := h.join(c, v, ask.Topics, limits); err != nil {
 		return err
 	}
+	if ask.Audience == c.audience.id && h.lags(r.Context(), ask.Since) {
+		h.leave(c)
+		return ErrBusy
+	}
 	conn, err := upgrader.Upgrade(&hijacker{w, c}, r, nil)
 	if err != nil { // Upgrade has answered
 		h.leave(c)
