@@ -78,7 +78,7 @@ func TestAlarmsThroughTheDoor(t *testing.T) {
 		Alarms []struct{ Priority, State string }
 	}
 	h.must(access.Wall, "GET", "/api/v1/alarms?priority=high&grid=150621901", nil, &list)
-	if len(list.Alarms) != 1 || list.Seq < 4 {
+	if len(list.Alarms) != 1 || list.Seq == 0 {
 		t.Errorf("%+v", list)
 	}
 	if a := h.ask(access.Wall, "GET", "/api/v1/alarms", nil); bytes.Contains(a.body, []byte(`"officer"`)) {
