@@ -119,11 +119,14 @@ export function alarms(world) {
 
         // The desk shows the flood and lists them all.
         await browsing(server, async (second) => {
-          const desk = await deskOf(second, 'dutyleader')
+          const desk = await deskOf(second, 'duty_leader')
           const panel = new AlarmPanel(desk.page)
           await panel.flood.waitFor()
           await panel.open()
-          await until(5_000, async () => Number(await desk.page.getByTestId('alarm-count').innerText()) === standing.length)
+          await until(10_000, async () => {
+            const { alarms: listed } = await server.api('GET', '/api/v1/alarms')
+            return listed.length >= made.length && Number(await desk.page.getByTestId('alarm-count').innerText()) === listed.length
+          })
         })
       })
     })

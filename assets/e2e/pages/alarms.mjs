@@ -71,23 +71,4 @@ export class WallAlarms {
   popups() {
     return this.page.evaluate(() => window.popups)
   }
-
-  /** Frames a second that the page paints, over the next `ms`. */
-  fps(ms) {
-    return this.page.evaluate(
-      (length) =>
-        new Promise((resolve) => {
-          const start = performance.now()
-          let frames = 0
-          const paint = () => {
-            frames += 1
-            const took = performance.now() - start
-            if (took >= length) resolve((frames * 1000) / took)
-            else requestAnimationFrame(paint)
-          }
-          requestAnimationFrame(paint)
-        }),
-      ms,
-    )
-  }
 }
