@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gridwall/dashboard/access"
+	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/api"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
@@ -40,6 +41,8 @@ type Config struct {
 	SettableClock bool
 	// KeepMonths is how many whole months of the log are kept beside the present one; 0: all.
 	KeepMonths int
+	// AlarmRules are the site's; nil: those that are shipped.
+	AlarmRules *alarms.Rules
 	Log        *slog.Logger
 }
 
@@ -49,6 +52,7 @@ type Dashboard struct {
 
 	places  *geo.Map
 	cameras *cameras.Room
+	alarms  *alarms.Room
 	hub     *streams.Hub
 	whep    *whep.Server
 	log     *live.Log
@@ -91,18 +95,21 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.alarms, err = alarms.New(alarms.Config{Pool: c.Pool, Clock: now, Rules: c.AlarmRules, Log: c.Log}); err != nil {
+		return nil, err
+	}
 	if d.whep, err = whep.New(whep.Config{Hub: d.hub, Addr: c.WebRTCAddr, Log: c.Log}); err != nil {
 		return nil, err
 	}
 	d.live, err = live.Open(ctx, live.Config{
-		Pool: c.Pool, Tables: []live.Table{files.Table(), cameras.Table()}, Under: d.under, Locate: d.cellOf, Again: api.Again(d.Access), Clock: now, Log: c.Log,
+		Pool: c.Pool, Tables: []live.Table{files.Table(), d.alarms.Table(), cameras.Table()}, Under: d.under, Locate: d.cellOf, Again: api.Again(d.Access), Clock: now, Log: c.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	d.log = &live.Log{Pool: c.Pool, Hub: d.live, From: head, Heard: d.heard, Log: c.Log}
 	d.api = api.New(ctx, api.Config{
-		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool),
+		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, Writer: d.writer, Live: &live.Socket{Hub: d.live},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})
@@ -115,7 +122,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	for _, room := range []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.cameras.Run} {
+	for _, room := range []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.cameras.Run, d.alarms.Run} {
 		group.Go(func() error { return room(ctx) })
 	}
 	return group.Wait()

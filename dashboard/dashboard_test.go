@@ -54,6 +54,31 @@ func open(t *testing.T) *house {
 	if _, err := pool.Exec(t.Context(), places); err != nil {
 		t.Fatal(err)
 	}
+	d, url := serve(t, pool)
+	h := &house{t, pool, url, map[access.Role]string{}}
+	for _, role := range access.Roles {
+		a := access.Account{Username: strings.ReplaceAll(string(role), "_", "-"), Name: string(role), Role: role}
+		if role == access.Department {
+			a.Department = "D01"
+		}
+		if err := d.Access.SaveAccount(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if h.tokens[role], err = d.Access.NewToken(t.Context(), a.Username, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if h.tokens[access.Wall], err = d.Access.NewDevice(t.Context(), "main"); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// serve runs a node on a database.
+func serve(t *testing.T, pool *pgxpool.Pool) (*dashboard.Dashboard, string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	pages := fstest.MapFS{}
 	for _, name := range []string{"index.html", "wall.html", "login.html"} {
@@ -74,23 +99,7 @@ func open(t *testing.T) *house {
 			t.Error(err)
 		}
 	})
-	h := &house{t, pool, server.URL, map[access.Role]string{}}
-	for _, role := range access.Roles {
-		a := access.Account{Username: strings.ReplaceAll(string(role), "_", "-"), Name: string(role), Role: role}
-		if role == access.Department {
-			a.Department = "D01"
-		}
-		if err := d.Access.SaveAccount(t.Context(), a); err != nil {
-			t.Fatal(err)
-		}
-		if h.tokens[role], err = d.Access.NewToken(t.Context(), a.Username, "test"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if h.tokens[access.Wall], err = d.Access.NewDevice(t.Context(), "main"); err != nil {
-		t.Fatal(err)
-	}
-	return h
+	return d, server.URL
 }
 
 // answer is what came back.

@@ -28,6 +28,7 @@ var stairs = map[string][]string{
 	"dashboard/cases":     {"geo", "dashboard/access", "dashboard/catalogue", "dashboard/clock", "dashboard/live"},
 	"dashboard/cameras":   {"geo", "streams", "dashboard/access", "dashboard/clock", "dashboard/live"},
 	"dashboard/wall":      {"dashboard/access", "dashboard/live"},
+	"dashboard/alarms":    {"dashboard/access", "dashboard/clock", "dashboard/live"},
 	"dashboard/api":       {"geo", "streams", "dashboard"},
 	"dashboard":           {"geo", "streams", "dashboard"},
 

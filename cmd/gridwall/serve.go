@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"gridwall/assets"
 	"gridwall/dashboard"
+	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/postgres"
 	"gridwall/migrations"
 )
@@ -52,6 +54,10 @@ func (s *server) halt() error {
 
 // start brings everything up from the ground: database, schema, rooms, web. Stopping is the same list upwards.
 func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger) (*server, error) {
+	rules, err := readRules(s.alarmRules)
+	if err != nil {
+		return nil, err
+	}
 	db, err := openDatabase(ctx, s, log)
 	if err != nil {
 		return nil, err
@@ -75,7 +81,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		return fail(err)
 	}
 	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
-		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), SettableClock: settableClock, KeepMonths: s.keepMonths, Log: log})
+		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), SettableClock: settableClock, KeepMonths: s.keepMonths, AlarmRules: rules, Log: log})
 	if err != nil {
 		listener.Close()
 		return fail(err)
@@ -100,6 +106,18 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		return errors.Join(err, db.stop())
 	}
 	return &server{url: "http://" + listener.Addr().String(), pool: pool, dash: dash, end: end, wait: wait}, nil
+}
+
+// readRules reads the site's alarm rules; nil without a file.
+func readRules(name string) (*alarms.Rules, error) {
+	if name == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("alarm rules: %w", err)
+	}
+	return alarms.ParseRules(name, text)
 }
 
 // database is the address of the store, and how to stop it if it is ours.

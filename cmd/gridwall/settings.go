@@ -17,6 +17,7 @@ type settings struct {
 	dataDir    string // folder of the private cluster and the demo
 	database   string // DATABASE_URL; empty: the private cluster
 	keepMonths int    // whole months of the event log that are kept
+	alarmRules string // file of the site's alarm rules; empty: those that are shipped
 }
 
 // flags declares the common flags of a command with their values from the environment.
@@ -25,6 +26,7 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set.StringVar(&s.addr, "addr", env("GRIDWALL_ADDR", "127.0.0.1:8080"), "address of the web server; port 0 takes a free one")
 	set.StringVar(&s.webRTCAddr, "webrtc-addr", env("GRIDWALL_WEBRTC_ADDR", ""), "UDP address of WebRTC video (default the host of --addr, a free port)")
 	set.IntVar(&s.keepMonths, "keep-months", envInt("GRIDWALL_KEEP_MONTHS", 36), "whole months of the event log to keep beside the present one; 0 keeps all")
+	set.StringVar(&s.alarmRules, "alarm-rules", env("GRIDWALL_ALARM_RULES", ""), "file of the site's alarm rules (default those that are shipped)")
 	s.databaseFlags(set)
 	set.Usage = func() {
 		fmt.Fprintf(set.Output(), "usage: gridwall %s\n", usage)

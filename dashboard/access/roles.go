@@ -43,25 +43,29 @@ const (
 	ClockSet       Right = "clock.set"
 	PositionRead   Right = "position.read" // where officers are
 	PositionReport Right = "position.report"
+	AlarmRead      Right = "alarm.read"
+	AlarmAct       Right = "alarm.act"    // acknowledge, shelve, …; an integrator for cameras and screens
+	AlarmReport    Right = "alarm.report" // sensors
+	AlarmSOS       Right = "alarm.sos"    // call for help
 	MetricsRead    Right = "metrics.read"
 	SessionRead    Right = "session.read" // everyone who came in
 )
 
 // centre is what everyone at a desk of the centre may see.
-var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead, PositionRead}
+var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead, PositionRead, AlarmRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, MetricsRead},
-	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive}),
-	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive}),
-	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive}),
+	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
+	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
+	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
+	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
-	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, MetricsRead},
-	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport},
-	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, PositionReport},
+	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
+	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
+	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, PositionReport, AlarmSOS},
 	Department: {SessionRead, CaseRead, CaseMove, PhotoUpload, MapRead},
 	Resident:   {SessionRead, CaseReport, PhotoUpload},
-	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead},
+	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead, AlarmRead},
 }
 
 // Identity is who asks.

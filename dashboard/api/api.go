@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"gridwall/dashboard/access"
+	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
@@ -43,6 +44,7 @@ type Config struct {
 	Roster    *roster.Room
 	Cameras   *cameras.Room
 	Walls     *wall.Room
+	Alarms    *alarms.Room
 	Places    *geo.Map
 	Hub       *streams.Hub
 	WHEP      *whep.Server
@@ -125,10 +127,20 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/walls/{id}", access.WallRead, s.getWall, "What a wall shows"},
 		{"PUT /api/v1/walls/{id}", access.WallDrive, s.saveWall, "Change what a wall shows"},
 
+		{"POST /api/v1/walls/{id}/screens/{screen}", access.WallRead, s.screenBeat, "Heartbeat of a wall's screen, every 5 s: {fps?}; without one for 10 s the screen is an alarm"},
+
+		{"GET /api/v1/alarms", access.AlarmRead, s.listAlarms, "The alarms that stand, the most pressing first, and the flood: state, priority, rule, source, grid"},
+		{"POST /api/v1/alarms", access.AlarmReport, s.reportAlarm, "What a sensor says: {key, active, title, rule?, priority?, detail?, location?}; Idempotency-Key makes a repeated report the same report"},
+		{"POST /api/v1/alarms/sos", access.AlarmSOS, s.sos, "An officer calls for help: {lon, lat}, or {active: false} when it is over"},
+		{"GET /api/v1/alarms/check", access.AlarmRead, s.checkAlarms, "Self-check of the alarms against EEMUA 191: from, to (default the last 24 hours)"},
+		{"GET /api/v1/alarms/{id}", access.AlarmRead, s.getAlarm, "One alarm with its history"},
+		{"POST /api/v1/alarms/{id}/moves", access.AlarmAct, s.moveAlarm, "Make a move: {move: acknowledge, shelve, unshelve, out_of_service, return_to_service or clear, reason?, until?}"},
+
 		{"PUT /api/v1/clock", access.ClockSet, s.setClock, "Stop the clock at {now}; only where the server was started with a settable clock"},
 		{"DELETE /api/v1/clock", access.ClockSet, s.releaseClock, "Let the clock go with the machine again"},
 
 		{"GET /{$}", access.SessionRead, s.desk, ""},
+		{"GET /alarms", access.AlarmRead, s.alarmsPage, ""},
 		{"GET /wall/{id}", open, s.wallPage, ""}, // opens with ?token=, checks the rest itself
 		{"GET /login", open, s.loginPage, ""},
 		{"GET /static/", open, s.static, ""},

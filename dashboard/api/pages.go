@@ -23,6 +23,13 @@ func (s *Server) desk(w http.ResponseWriter, r *http.Request, who access.Identit
 	return s.page(w, r, "index.html")
 }
 
+func (s *Server) alarmsPage(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	if who.Role == access.Wall {
+		return &forbiddenError{who.Role, access.AlarmAct}
+	}
+	return s.page(w, r, "alarms.html")
+}
+
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
 	return s.page(w, r, "login.html")
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"gridwall/dashboard/access"
+	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/live"
@@ -102,6 +103,8 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var invalid *cases.InvalidError
 	var refused *cases.RefusedError
 	var camera *cameras.InvalidError
+	var alarm *alarms.InvalidError
+	var kept *alarms.RefusedError
 	var dark *streams.UnavailableError
 	var conflict *conflictError
 	var tooLarge *http.MaxBytesError
@@ -122,8 +125,14 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusForbidden, "not_permitted", said{refused.Reason.ZH, refused.Reason.EN}, nil
 	case errors.As(err, &refused):
 		return http.StatusConflict, "move_refused", said{refused.Reason.ZH, refused.Reason.EN}, nil
-	case errors.Is(err, cases.ErrKeyReused):
+	case errors.Is(err, cases.ErrKeyReused), errors.Is(err, alarms.ErrKeyReused):
 		return http.StatusConflict, "key_reused", said{"该 Idempotency-Key 已用于另一份上报", "this Idempotency-Key was used for another report"}, nil
+	case errors.As(err, &alarm):
+		return http.StatusUnprocessableEntity, alarm.Code, said{alarm.Reason.ZH, alarm.Reason.EN}, nil
+	case errors.As(err, &kept) && kept.Role:
+		return http.StatusForbidden, "not_permitted", said{kept.Reason.ZH, kept.Reason.EN}, nil
+	case errors.As(err, &kept):
+		return http.StatusConflict, "move_refused", said{kept.Reason.ZH, kept.Reason.EN}, nil
 	case errors.As(err, &camera):
 		return http.StatusUnprocessableEntity, "camera_invalid", said{camera.Reason.ZH, camera.Reason.EN}, nil
 	case errors.Is(err, wall.ErrInvalid):
@@ -132,7 +141,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusConflict, "revision_conflict", said{"已被他人修改，请在新版本上重试", "somebody else changed it: start from the revision that stands"}, conflict.standing
 	case errors.Is(err, grid.ErrOutside):
 		return http.StatusNotFound, "outside_grids", said{"位置不在任何网格内", "the point lies outside every grid"}, nil
-	case errors.Is(err, cases.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile),
+	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile),
 		errors.Is(err, streams.ErrUnknownCamera), errors.Is(err, whep.ErrNoSession), errors.Is(err, errNoRoute):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
 	case errors.As(err, &dark):

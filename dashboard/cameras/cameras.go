@@ -278,6 +278,7 @@ type Draft struct {
 	Indoor   bool      `json:"indoor"`
 	Secret   bool      `json:"secret"`
 	Purpose  string    `json:"purpose"`
+	Switch   string    `json:"switch"` // the switch that it hangs on; empty: not known
 	Pinned   bool      `json:"pinned"`
 }
 
@@ -298,6 +299,8 @@ func (d *Draft) check() *Text {
 		return &Text{"方位角应为 0 至 360 度（不含 360）", "bearing is at least 0 and under 360 degrees"}
 	case d.Angle != nil && (*d.Angle <= 0 || *d.Angle > 360):
 		return &Text{"张角应大于 0，不超过 360 度", "angle is over 0 and at most 360 degrees"}
+	case len([]rune(d.Switch)) > 100:
+		return &Text{"交换机名称不超过 100 字", "at most 100 characters of switch"}
 	case d.RangeM != nil && *d.RangeM <= 0:
 		return &Text{"可视距离应大于 0 米", "range_m is over 0"}
 	}
@@ -305,12 +308,12 @@ func (d *Draft) check() *Text {
 }
 
 const upsert = `
-INSERT INTO camera (id, name, url, grid, geom, bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned)
-VALUES ($1, $2, $3, $4, ST_SetSRID(ST_MakePoint($5, $6), 4326), $7, $8, $9, $10, $11, $12, $13, $14, $15)
+INSERT INTO camera (id, name, url, grid, geom, bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, switch)
+VALUES ($1, $2, $3, $4, ST_SetSRID(ST_MakePoint($5, $6), 4326), $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (id) DO UPDATE
 SET name = EXCLUDED.name, url = EXCLUDED.url, grid = EXCLUDED.grid, geom = EXCLUDED.geom, bearing_deg = EXCLUDED.bearing_deg, angle_deg = EXCLUDED.angle_deg,
     range_m = EXCLUDED.range_m, height_m = EXCLUDED.height_m, ptz = EXCLUDED.ptz, indoor = EXCLUDED.indoor, secret = EXCLUDED.secret,
-    purpose = EXCLUDED.purpose, pinned = EXCLUDED.pinned`
+    purpose = EXCLUDED.purpose, pinned = EXCLUDED.pinned, switch = EXCLUDED.switch`
 
 // Locator finds the grids of a point, street first: geo's Map, or an index alone.
 type Locator interface {
@@ -322,7 +325,7 @@ func queueUpsert(batch *pgx.Batch, d *Draft, places Locator) {
 	if path, err := places.Locate(orb.Point{d.Lon, d.Lat}); err == nil {
 		code = &path.Cell().Code
 	}
-	batch.Queue(upsert, d.ID, strings.TrimSpace(d.Name), d.URL, code, d.Lon, d.Lat, d.Bearing, d.Angle, d.RangeM, d.HeightM, d.PTZ, d.Indoor, d.Secret, d.Purpose, d.Pinned)
+	batch.Queue(upsert, d.ID, strings.TrimSpace(d.Name), d.URL, code, d.Lon, d.Lat, d.Bearing, d.Angle, d.RangeM, d.HeightM, d.PTZ, d.Indoor, d.Secret, d.Purpose, d.Pinned, strings.TrimSpace(d.Switch))
 }
 
 // Save writes a camera, new or changed, and tells everyone. It returns an *InvalidError for a draft that cannot be.

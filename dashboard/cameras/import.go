@@ -28,6 +28,7 @@ var Aliases = map[string][]string{
 	"indoor":   {"indoor", "室内", "室内外"},
 	"secret":   {"secret", "保密", "保密属性"},
 	"pinned":   {"pinned", "常开"},
+	"switch":   {"switch", "交换机", "接入交换机", "上联交换机"},
 	"purpose":  {"purpose", "用途", "type", "类型"},
 }
 
@@ -115,7 +116,7 @@ func draft(row *importer.Record) (*Draft, *importer.Refusal) {
 	if !ok {
 		return nil, refuse("摄像机应为点", "a camera is a point")
 	}
-	d := &Draft{ID: row.Text("id"), Name: row.Text("name"), URL: row.Text("url"), Lon: p[0], Lat: p[1], Purpose: row.Text("purpose")}
+	d := &Draft{ID: row.Text("id"), Name: row.Text("name"), URL: row.Text("url"), Lon: p[0], Lat: p[1], Purpose: row.Text("purpose"), Switch: row.Text("switch")}
 	for field, into := range map[string]**float64{"bearing": &d.Bearing, "angle": &d.Angle, "range_m": &d.RangeM, "height_m": &d.HeightM} {
 		v, given, err := row.Number(field)
 		var refusal *importer.Refusal

@@ -39,3 +39,6 @@ func counted(c prometheus.Metric) float64 {
 	}
 	return m.GetCounter().GetValue()
 }
+
+// Publish tells an event that no database has.
+func (h *Hub) Publish(e Event) { h.publish([]Event{e}) }

@@ -216,7 +216,7 @@ func FuzzResume(f *testing.F) {
 		if (o.mode == "resync") != (since < 0 || id != c.audience.id) {
 			t.Fatalf("%q: mode %s", query, o.mode)
 		}
-		conn := client4(t, slices.Concat(o.bytes...))
+		conn := client4(t, slices.Concat(slices.Concat(o.bytes...), frame(nil, opText, beat(o.seq, o.last, time.Now()))))
 		want := o.seq
 		for last < want {
 			var m struct {

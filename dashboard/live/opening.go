@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	openingFor  = time.Second // who comes so shortly after another gets the same
-	maxReplay   = 20_000      // events; further behind, a snapshot is cheaper
+	openingFor  = 15 * time.Second // who comes so shortly after another gets the same …
+	openingFree = 64 << 10         // … while so many bytes have come since, or fewer than the opening has
+	maxReplay   = 20_000           // events; further behind, a snapshot is cheaper
 	replayBytes = 4 << 20
 )
 
@@ -19,6 +20,7 @@ type opening struct {
 	mode  string // live: nothing was missed; replay: since+1…seq follow; resync: snapshots follow
 	seq   int64  // the number that it brings one to …
 	pos   int64  // … and where the ring goes on
+	last  int64  // number of the newest event in it, or before it
 	bytes [][]byte
 	made  time.Time
 	ready chan struct{}
@@ -36,13 +38,14 @@ func (h *Hub) enter(ctx context.Context, a *audience, since int64, id string) *o
 	h.mu.RLock()
 	o := &opening{mode: "live", seq: h.head, pos: a.ring.end()}
 	runs, last, held := a.ring.after(since)
+	o.last = last
 	h.mu.RUnlock()
 	switch {
 	case since > o.seq:
 		return h.shared(ctx, a, newcomer)
 	case since == o.seq:
 	case held:
-		o.mode, o.bytes = "replay", append(runs, h.reached(o.seq, last))
+		o.mode, o.bytes = "replay", runs
 	case o.seq-since > maxReplay:
 		return h.shared(ctx, a, newcomer)
 	default:
@@ -91,7 +94,11 @@ func (h *Hub) shared(ctx context.Context, a *audience, since int64) *opening {
 func (o *opening) stale(a *audience) bool {
 	select {
 	case <-o.ready:
-		return time.Since(o.made) > openingFor || !a.ring.holds(o.pos)
+		size := openingFree
+		for _, b := range o.bytes {
+			size = max(size, len(b))
+		}
+		return time.Since(o.made) > openingFor || a.ring.end()-o.pos > int64(size) || !a.ring.holds(o.pos)
 	default:
 		return false
 	}
@@ -130,8 +137,7 @@ func (h *Hub) build(ctx context.Context, a *audience, since int64, o *opening) {
 func (h *Hub) resync(a *audience, o *opening) {
 	h.metrics.snapshots.Inc()
 	h.mu.RLock()
-	o.mode, o.seq, o.pos = "resync", h.head, a.ring.end()
-	prev := a.last
+	o.mode, o.seq, o.pos, o.last = "resync", h.head, a.ring.end(), a.last
 	rows := make([][]Row, len(h.boards))
 	for i, b := range h.boards {
 		if a.topics[b.table.Topic] {
@@ -145,7 +151,9 @@ func (h *Hub) resync(a *audience, o *opening) {
 			all = frame(all, opText, snapshot(b.table.Topic, o.seq, rows[i]))
 		}
 	}
-	o.bytes = [][]byte{append(all, h.reached(o.seq, prev)...)}
+	if o.bytes = nil; all != nil {
+		o.bytes = [][]byte{all}
+	}
 }
 
 // errFar says that a replay would be longer than a snapshot.
@@ -186,6 +194,6 @@ func (h *Hub) replay(ctx context.Context, a *audience, since int64, o *opening) 
 		}
 		at = events[len(events)-1].Seq
 	}
-	o.bytes = [][]byte{text, h.reached(o.seq, prev)}
+	o.bytes, o.last = [][]byte{text}, prev
 	return nil
 }

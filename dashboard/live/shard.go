@@ -28,7 +28,7 @@ const (
 	paceFrom   = 5_000 // deliveries a second from which messages gather for …
 	paceLeast  = 20 * time.Millisecond
 	paceMost   = 50 * time.Millisecond // … up to this, from …
-	paceFull   = 300_000               // … so many a second
+	paceFull   = 100_000               // … so many a second
 )
 
 // count takes note of deliveries that are to be made.

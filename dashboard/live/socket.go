@@ -172,6 +172,10 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (c *client) start(o *opening) {
 	hello := fmt.Appendf(nil, `{"type":"hello","mode":%q,"seq":%d,"audience":%q,"now":%q}`, o.mode, o.seq, c.audience.id, c.hub.config.Clock.Now().Format(time.RFC3339Nano))
 	private := append([][]byte{frame(nil, opText, hello)}, o.bytes...)
+	if o.mode != "live" {
+		// The end of a replay or of snapshots: who is cut off from those before it has nothing.
+		private = append(private, frame(nil, opText, beat(o.seq, o.last, c.hub.config.Clock.Now())))
+	}
 	if text := c.hub.places.standing(c.audience); text != nil {
 		private = append(private, text)
 	}

@@ -9,6 +9,8 @@ describe('the keys of the desk', () => {
     ['K', 'previous'],
     ['Enter', 'act'],
     ['/', 'search'],
+    ['a', 'acknowledge'],
+    ['M', 'alarms'],
     ['?', 'help'],
     ['x', null],
   ])('%s is %s', (key, command) => {

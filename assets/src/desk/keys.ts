@@ -1,6 +1,6 @@
 import { onBeforeUnmount, onMounted } from 'vue'
 
-export type Command = 'next' | 'previous' | 'act' | 'report' | 'near' | 'search' | 'whole' | 'help' | 'leave'
+export type Command = 'next' | 'previous' | 'act' | 'report' | 'near' | 'search' | 'whole' | 'alarms' | 'acknowledge' | 'help' | 'leave'
 
 const commands: Record<string, Command> = {
   j: 'next',
@@ -10,6 +10,8 @@ const commands: Record<string, Command> = {
   v: 'near',
   '/': 'search',
   g: 'whole',
+  m: 'alarms',
+  a: 'acknowledge',
   '?': 'help',
   escape: 'leave',
 }

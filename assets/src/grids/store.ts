@@ -70,6 +70,8 @@ export const useGrids = defineStore('grids', () => {
       case 'camera.state':
       case 'case.reported':
       case 'case.moved':
+      case 'alarm.changed':
+      case 'alarm.flood':
       case 'wall.changed':
         break
       default:

@@ -1,3 +1,4 @@
+import type { Alarm, Flood } from '../alarms/types'
 import type { Case, MoveMade } from '../cases/types'
 import type { CameraState } from '../cameras/types'
 import type { Named } from '../i18n'
@@ -54,6 +55,8 @@ export type LiveEvent = Numbered &
         data: { cameras: { id: string; state: CameraState; reason: Named | null; since: string }[] }
       }
     | { type: 'camera.changed' | 'grid.changed' | 'building.changed' | 'backdrop.changed'; data: object }
+    | { type: 'alarm.changed'; data: { alarm: Alarm } }
+    | { type: 'alarm.flood'; data: { flood: Flood | null } }
     | { type: 'wall.changed'; data: { wall: string; revision: number } }
   )
 

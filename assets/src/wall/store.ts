@@ -35,5 +35,5 @@ export const useWall = defineStore('wall', () => {
     if (event.type === 'wall.changed' && event.data.wall === id) void load()
   }
 
-  return { wall, pages, load, reload: load, apply }
+  return { id, wall, pages, load, reload: load, apply }
 })

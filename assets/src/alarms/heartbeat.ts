@@ -1,0 +1,38 @@
+import { onBeforeUnmount, onMounted } from 'vue'
+import { post } from '../access/http'
+
+/** A screen that says nothing for 10 s is an alarm. */
+const everyMs = 5_000
+
+/** Tells the server every 5 s that this screen of the wall is painting, and how fast. */
+export function useHeartbeat(wall: string): void {
+  const screen = new URLSearchParams(location.search).get('screen') ?? '1'
+  let frames = 0
+  let since = performance.now()
+  let painting = 0
+  let beating: ReturnType<typeof setInterval> | undefined
+
+  function paint(): void {
+    frames += 1
+    painting = requestAnimationFrame(paint)
+  }
+
+  async function beat(): Promise<void> {
+    const at = performance.now()
+    const fps = Math.round((frames * 10_000) / Math.max(1, at - since)) / 10
+    frames = 0
+    since = at
+    // No answer is no news here: the link says that the server is away, and the server misses the beat.
+    await post(`/api/v1/walls/${wall}/screens/${screen}`, { fps }).catch(() => undefined)
+  }
+
+  onMounted(() => {
+    paint()
+    void beat()
+    beating = setInterval(() => void beat(), everyMs)
+  })
+  onBeforeUnmount(() => {
+    cancelAnimationFrame(painting)
+    clearInterval(beating)
+  })
+}
