@@ -41,6 +41,8 @@ type Config struct {
 	SettableClock bool
 	// KeepMonths is how many whole months of the log are kept beside the present one; 0: all.
 	KeepMonths int
+	// ClientsPerAddress is how many pages of one address may follow the log; 0: 256.
+	ClientsPerAddress int
 	// AlarmRules are the site's; nil: those that are shipped.
 	AlarmRules *alarms.Rules
 	Log        *slog.Logger
@@ -110,7 +112,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	d.log = &live.Log{Pool: c.Pool, Hub: d.live, From: head, Heard: d.heard, Log: c.Log}
 	d.api = api.New(ctx, api.Config{
 		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
-		Places: d.places, Hub: d.hub, WHEP: d.whep, Writer: d.writer, Live: &live.Socket{Hub: d.live},
+		Places: d.places, Hub: d.hub, WHEP: d.whep, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})
 	return d, nil

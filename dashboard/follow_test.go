@@ -3,7 +3,9 @@ package dashboard_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +18,10 @@ import (
 type told struct {
 	Type, Mode, Topic string
 	Seq               int64
-	Data              struct{ Case json.RawMessage }
+	Data              struct {
+		Case    json.RawMessage
+		Cameras []struct{ ID string }
+	}
 	Rows              []struct {
 		Key string
 		Row json.RawMessage
@@ -111,5 +116,38 @@ func TestAnOfficersPositionReachesTheCentreAndNoWall(t *testing.T) {
 		if a := h.ask(access.Officer, "POST", "/api/v1/positions", body); a.code != 400 {
 			t.Errorf("%v: %d %s", body, a.code, a.body)
 		}
+	}
+}
+
+// cameras are the ids that a message tells the state of.
+func (m told) cameras() (ids []string) {
+	for _, c := range m.Data.Cameras {
+		ids = append(ids, c.ID)
+	}
+	if m.Topic == "cameras" {
+		for _, r := range m.Rows {
+			ids = append(ids, r.Key)
+		}
+	}
+	return ids
+}
+
+func TestAWallDoesNotHearOfASecretCamera(t *testing.T) {
+	h := open(t) // nobody answers at the addresses of its two cameras: the first sweep finds them dark
+	heard := func(role access.Role, want string) (all []string) {
+		h.follow(h.url, role, "cameras", func(m told) bool {
+			all = append(all, m.cameras()...)
+			return slices.Contains(all, want)
+		})
+		return all
+	}
+	var wall []string
+	var watching sync.WaitGroup
+	watching.Go(func() { wall = heard(access.Wall, "C1") })
+	heard(access.Operator, "C2")
+	watching.Wait()
+	late := heard(access.Wall, "C1") // by the snapshot
+	if slices.Contains(append(wall, late...), "C2") {
+		t.Errorf("a wall hears of %v and %v", wall, late)
 	}
 }

@@ -81,7 +81,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		return fail(err)
 	}
 	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
-		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), SettableClock: settableClock, KeepMonths: s.keepMonths, AlarmRules: rules, Log: log})
+		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, AlarmRules: rules, Log: log})
 	if err != nil {
 		listener.Close()
 		return fail(err)

@@ -17,6 +17,7 @@ type settings struct {
 	dataDir    string // folder of the private cluster and the demo
 	database   string // DATABASE_URL; empty: the private cluster
 	keepMonths int    // whole months of the event log that are kept
+	perAddress int    // pages of one address that may follow the log
 	alarmRules string // file of the site's alarm rules; empty: those that are shipped
 }
 
@@ -27,6 +28,7 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set.StringVar(&s.webRTCAddr, "webrtc-addr", env("GRIDWALL_WEBRTC_ADDR", ""), "UDP address of WebRTC video (default the host of --addr, a free port)")
 	set.IntVar(&s.keepMonths, "keep-months", envInt("GRIDWALL_KEEP_MONTHS", 36), "whole months of the event log to keep beside the present one; 0 keeps all")
 	set.StringVar(&s.alarmRules, "alarm-rules", env("GRIDWALL_ALARM_RULES", ""), "file of the site's alarm rules (default those that are shipped)")
+	set.IntVar(&s.perAddress, "clients-per-address", envInt("GRIDWALL_CLIENTS_PER_ADDRESS", 256), "pages of one address that may follow at a time; behind a proxy all of them have its address")
 	s.databaseFlags(set)
 	set.Usage = func() {
 		fmt.Fprintf(set.Output(), "usage: gridwall %s\n", usage)

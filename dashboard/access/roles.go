@@ -38,6 +38,7 @@ const (
 	MapRead        Right = "map.read"
 	CameraPlay     Right = "camera.play"
 	CameraManage   Right = "camera.manage"
+	CameraSecret   Right = "camera.secret" // 保密 ones too
 	WallRead       Right = "wall.read"
 	WallDrive      Right = "wall.drive"
 	ClockSet       Right = "clock.set"
@@ -52,17 +53,17 @@ const (
 )
 
 // centre is what everyone at a desk of the centre may see.
-var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, WallRead, PositionRead, AlarmRead}
+var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
+	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
 	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
 	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
-	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
+	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
 	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
-	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, PositionReport, AlarmSOS},
+	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, CameraSecret, PositionReport, AlarmSOS},
 	Department: {SessionRead, CaseRead, CaseMove, PhotoUpload, MapRead},
 	Resident:   {SessionRead, CaseReport, PhotoUpload},
 	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead, AlarmRead},

@@ -14,7 +14,7 @@ import (
 )
 
 // secret says whether one may know of 保密 cameras: people may, walls never.
-func secret(who access.Identity) bool { return who.Role != access.Wall }
+func secret(who access.Identity) bool { return who.May(access.CameraSecret) }
 
 func (s *Server) listCameras(w http.ResponseWriter, _ *http.Request, who access.Identity) error {
 	seq := s.Live.Hub.Head() // before the list: an event in between is told again, never missed

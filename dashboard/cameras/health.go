@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"gridwall/dashboard/access"
 	"gridwall/dashboard/live"
 	"gridwall/streams"
 )
@@ -77,8 +79,9 @@ WHERE id = $1`
 
 func (r *Room) write(ctx context.Context, found map[string]streams.Status) error {
 	var batch pgx.Batch
-	var told changes
-	for id, s := range found {
+	told := map[bool]*changes{}                          // by secrecy
+	for _, id := range slices.Sorted(maps.Keys(found)) { // in order: another node may write the same ones
+		s := found[id]
 		c := change{ID: id, State: s.State, Since: s.Since.UTC().Truncate(time.Microsecond)} // as PostgreSQL keeps it
 		if s.Since.IsZero() {
 			c.Since = time.Now().UTC().Truncate(time.Microsecond)
@@ -88,16 +91,39 @@ func (r *Room) write(ctx context.Context, found map[string]streams.Status) error
 			c.Reason = &Text{s.Reason.Zh, s.Reason.En}
 			zh, en = &c.Reason.ZH, &c.Reason.EN
 		}
-		told.Cameras = append(told.Cameras, c)
+		secret := r.secret(id)
+		if told[secret] == nil {
+			told[secret] = &changes{}
+		}
+		told[secret].Cameras = append(told[secret].Cameras, c)
 		batch.Queue(setState, id, c.State, zh, en, c.Since)
 	}
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return err
 		}
-		_, err := live.Append(ctx, tx, live.Draft{Type: "camera.state", At: time.Now(), Data: told})
-		return err
+		for secret, part := range told {
+			if _, err := live.Append(ctx, tx, live.Draft{Type: "camera.state", At: time.Now(), Needs: needs(secret), Data: part}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
+}
+
+// needs is the right that one must have to hear of a camera.
+func needs(secret bool) string {
+	if secret {
+		return string(access.CameraSecret)
+	}
+	return ""
+}
+
+func (r *Room) secret(id string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	i, ok := r.byID[id]
+	return ok && r.cameras[i].secret
 }
 
 // Heard follows the log: what any node found or changed is what this node shows.

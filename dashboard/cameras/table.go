@@ -11,7 +11,7 @@ import (
 )
 
 const states = `
-SELECT id, state, reason_zh, reason_en, since FROM camera
+SELECT id, state, reason_zh, reason_en, since, secret FROM camera
 WHERE state <> 'unknown'`
 
 // Table is the states of cameras as camera.state tells them; a camera of which nothing is known has no row.
@@ -26,13 +26,14 @@ func loadRows(ctx context.Context, tx pgx.Tx) (table []live.Row, err error) {
 	}
 	var c change
 	var zh, en *string
-	_, err = pgx.ForEachRow(rows, []any{&c.ID, &c.State, &zh, &en, &c.Since}, func() error {
+	var secret bool
+	_, err = pgx.ForEachRow(rows, []any{&c.ID, &c.State, &zh, &en, &c.Since, &secret}, func() error {
 		c.Since, c.Reason = c.Since.UTC(), nil
 		if zh != nil && en != nil {
 			c.Reason = &Text{*zh, *en}
 		}
 		text, err := json.Marshal(c)
-		table = append(table, live.Row{Key: c.ID, Data: text})
+		table = append(table, live.Row{Key: c.ID, Needs: needs(secret), Data: text})
 		return err
 	})
 	return table, err
