@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -180,6 +181,15 @@ func (c *cluster) fill() (free func(), err error) {
 		size += chunk
 	}
 	return func() { os.Remove(ballast) }, nil
+}
+
+// fullDisk is how often the server's log complains of no room.
+func (c *cluster) fullDisk() int {
+	text, err := os.ReadFile(c.logfile)
+	if err != nil {
+		return 0
+	}
+	return strings.Count(string(text), "No space left on device") + strings.Count(string(text), "File too large")
 }
 
 // limit lets no file of the server grow past 1 MiB.

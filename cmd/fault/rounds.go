@@ -55,7 +55,8 @@ func (h *house) rounds(ctx context.Context) (found int, err error) {
 	for _, what := range slices.Sorted(maps.Keys(answers)) {
 		fmt.Printf(" %s ×%d;", what, answers[what])
 	}
-	fmt.Println("\nfaults:")
+	fmt.Printf("\nthe database met a full disk %d times\n", h.cluster.fullDisk())
+	fmt.Println("faults:")
 	for _, l := range h.lanes {
 		for _, name := range slices.Sorted(maps.Keys(l.done)) {
 			fmt.Printf("  %-36s %d\n", name, l.done[name])

@@ -40,7 +40,7 @@ func machines(c *cluster, nodes []*node) []harm {
 			if err != nil {
 				return err
 			}
-			between(ctx, random, 1000, 4000)
+			between(ctx, random, 2000, 5000)
 			free()
 			return nil
 		}},

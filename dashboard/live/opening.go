@@ -67,12 +67,6 @@ func (h *Hub) lags(ctx context.Context, seq int64) bool {
 	return err != nil || head >= seq
 }
 
-// reached ends a replay or the snapshots of a resync: a beat that says that the client has everything up to seq. Who is cut
-// off from its snapshots before that has nothing.
-func (h *Hub) reached(seq, prev int64) []byte {
-	return frame(nil, opText, beat(seq, prev, h.config.Clock.Now()))
-}
-
 // shared is the opening of everyone who comes with that number: made by the first, waited for by the others.
 func (h *Hub) shared(ctx context.Context, a *audience, since int64) *opening {
 	a.mu.Lock()
