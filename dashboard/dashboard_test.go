@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -463,6 +464,80 @@ func TestNobodyHandlesAndChecksOneCase(t *testing.T) {
 	a := h.move(access.Admin, id, map[string]any{"move": "check"})
 	if code, detail := a.problem(); a.code != 403 || code != "not_permitted" || !strings.Contains(detail, "同一人") {
 		t.Errorf("the administrator handled it and checks it: %d %s", a.code, a.body)
+	}
+}
+
+func TestARepeatedMoveIsOneMove(t *testing.T) {
+	h := open(t)
+	id := h.report("只办一次")
+	path := fmt.Sprintf("/api/v1/cases/%d/moves", id)
+	seqs := make([]int64, 8)
+	var group sync.WaitGroup
+	for i := range seqs {
+		group.Go(func() {
+			a := h.ask(access.Specialist, "POST", path, map[string]any{"move": "verify"}, "Idempotency-Key", "m-1")
+			var made struct {
+				Seq   int64
+				State string
+			}
+			if json.Unmarshal(a.body, &made); a.code != 200 || made.State != "verified" {
+				t.Errorf("%d %s", a.code, a.body)
+			}
+			seqs[i] = made.Seq
+		})
+	}
+	group.Wait()
+	for _, seq := range seqs {
+		if seq == 0 || seq != seqs[0] {
+			t.Fatalf("events %v of one move", seqs)
+		}
+	}
+	for what, a := range map[string]answer{
+		"another move":    h.ask(access.Specialist, "POST", path, map[string]any{"move": "reject", "note": "x"}, "Idempotency-Key", "m-1"),
+		"another case":    h.ask(access.Specialist, "POST", fmt.Sprintf("/api/v1/cases/%d/moves", h.report("另一件")), map[string]any{"move": "verify"}, "Idempotency-Key", "m-1"),
+		"another account": h.ask(access.Operator, "POST", path, map[string]any{"move": "verify"}, "Idempotency-Key", "m-1"),
+	} {
+		if code, _ := a.problem(); a.code != http.StatusConflict || (code == "key_reused") == (what == "another account") {
+			t.Errorf("%s with the key: %d %s", what, a.code, a.body)
+		}
+	}
+}
+
+func TestADatabaseThatIsAwayIsSaidAndComesBack(t *testing.T) {
+	h := open(t)
+	config, err := pgx.ParseConfig(os.Getenv(dbtest.Variable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { admin.Close(context.Background()) })
+	name := pgx.Identifier{h.pool.Config().ConnConfig.Database}.Sanitize()
+	close := func(open bool) {
+		if _, err := admin.Exec(context.Background(), fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS %t", name, open)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(false)
+	t.Cleanup(func() { close(true) })
+	if _, err := admin.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, h.pool.Config().ConnConfig.Database); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		a := h.ask(access.Operator, "GET", "/api/v1/cases", nil)
+		if code, _ := a.problem(); a.code != http.StatusServiceUnavailable || code != "database_away" || a.header.Get("Retry-After") == "" {
+			t.Errorf("%d %s", a.code, a.body)
+		}
+	}
+	close(true)
+	deadline := time.Now().Add(10 * time.Second)
+	for h.ask(access.Officer, "POST", "/api/v1/cases", report("又好了"), "Idempotency-Key", "back").code != http.StatusCreated {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not come back")
+		}
+		time.Sleep(50 * time.Millisecond)
 	}
 }
 

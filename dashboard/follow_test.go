@@ -22,7 +22,7 @@ type told struct {
 		Case    json.RawMessage
 		Cameras []struct{ ID string }
 	}
-	Rows              []struct {
+	Rows []struct {
 		Key string
 		Row json.RawMessage
 	}

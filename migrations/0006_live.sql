@@ -67,3 +67,10 @@ DROP TABLE event_before;
 -- A case keeps the code of its grid whatever becomes of the grid: codes are never used again. Without the reference,
 -- an import of grids and the writer of cases never wait for each other's rows.
 ALTER TABLE case_file DROP CONSTRAINT case_file_grid_fkey;
+
+-- A key stands with its case or not at all, as the writer stores both: checking that again cost as much as storing it.
+ALTER TABLE idempotency DROP CONSTRAINT idempotency_account_fkey, DROP CONSTRAINT idempotency_case_id_fkey;
+
+-- Open cases have no place in an index of closing times.
+DROP INDEX case_file_closed;
+CREATE INDEX case_file_closed ON case_file (closed_at) WHERE closed_at IS NOT NULL;

@@ -97,7 +97,7 @@ func (s *Server) routes() []route {
 		{"POST /api/v1/cases", access.CaseReport, s.reportCase, "Report a case; Idempotency-Key makes a repeated report the same report"},
 		{"GET /api/v1/cases/{id}", access.CaseRead, s.getCase, "One case with the moves that are permitted to the caller"},
 		{"GET /api/v1/cases/{id}/timeline", access.CaseRead, s.caseTimeline, "What happened to a case"},
-		{"POST /api/v1/cases/{id}/moves", access.CaseMove, s.moveCase, "Make a move: {move, note?, department?, photos?, rating?}"},
+		{"POST /api/v1/cases/{id}/moves", access.CaseMove, s.moveCase, "Make a move: {move, note?, department?, photos?, rating?}; Idempotency-Key makes a repeated move the same move"},
 		{"POST /api/v1/photos", access.PhotoUpload, s.uploadPhoto, "Upload a JPEG, PNG or WebP picture of at most 10 MiB"},
 		{"GET /api/v1/photos/{id}", access.CaseRead, s.photo, "A picture of a case"},
 		{"GET /api/v1/flows/{flow}", access.CaseRead, s.flow, "A declared flow: states, moves, roles, needs"},

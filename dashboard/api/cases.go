@@ -79,16 +79,27 @@ type reportIn struct {
 	Reporter    *cases.Reporter `json:"reporter"`
 }
 
-func (s *Server) reportCase(w http.ResponseWriter, r *http.Request, who access.Identity) error {
-	key := r.Header.Get("Idempotency-Key")
-	if len(key) > 255 {
-		return badRequest("key_too_long", "Idempotency-Key 不超过 255 字节", "Idempotency-Key has at most 255 bytes")
+// idempotent is the request's Idempotency-Key and what it stands for: address and body. The body can be read again.
+func idempotent(w http.ResponseWriter, r *http.Request) (key string, sum [sha256.Size]byte, err error) {
+	if key = r.Header.Get("Idempotency-Key"); len(key) > 255 {
+		return "", sum, badRequest("key_too_long", "Idempotency-Key 不超过 255 字节", "Idempotency-Key has at most 255 bytes")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCaseBody))
 	if err != nil {
-		return err
+		return "", sum, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	if key != "" {
+		sum = sha256.Sum256(append([]byte(r.URL.Path+"\n"), body...))
+	}
+	return key, sum, nil
+}
+
+func (s *Server) reportCase(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	key, sum, err := idempotent(w, r)
+	if err != nil {
+		return err
+	}
 	in := reportIn{Flow: "incident"}
 	if err := decode(w, r, maxCaseBody, &in); err != nil {
 		return err
@@ -99,7 +110,7 @@ func (s *Server) reportCase(w http.ResponseWriter, r *http.Request, who access.I
 	}
 	c, seq, err := s.Cases.Report(r.Context(), who, cases.Report{
 		Flow: in.Flow, Class: in.Class, Condition: in.Condition, Priority: in.Priority, Title: in.Title, Description: in.Description, Address: in.Address,
-		Location: in.Location, Camera: in.Camera, Photos: pictures, Reporter: in.Reporter, Key: key, Sum: sha256.Sum256(body),
+		Location: in.Location, Camera: in.Camera, Photos: pictures, Reporter: in.Reporter, Key: key, Sum: sum,
 	})
 	if err != nil {
 		return err
@@ -206,6 +217,10 @@ func (s *Server) moveCase(w http.ResponseWriter, r *http.Request, who access.Ide
 	if err != nil {
 		return err
 	}
+	key, sum, err := idempotent(w, r)
+	if err != nil {
+		return err
+	}
 	var in struct {
 		Move       string    `json:"move"`
 		Note       string    `json:"note"`
@@ -220,7 +235,8 @@ func (s *Server) moveCase(w http.ResponseWriter, r *http.Request, who access.Ide
 	if err != nil {
 		return err
 	}
-	c, seq, err := s.Cases.Move(r.Context(), id, who, cases.Act{Move: in.Move, Note: in.Note, Department: in.Department, Rating: in.Rating, Photos: pictures})
+	c, seq, err := s.Cases.Move(r.Context(), id, who, cases.Act{Move: in.Move, Note: in.Note, Department: in.Department, Rating: in.Rating, Photos: pictures,
+		Key: key, Sum: sum})
 	if err != nil {
 		return err
 	}

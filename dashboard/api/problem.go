@@ -6,9 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/alarms"
@@ -162,10 +167,27 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusForbidden, "origin_refused", said{"该来源的网页不能接收实时数据", "pages of this origin may not follow"}, nil
 	case errors.As(err, &unavailable):
 		return http.StatusServiceUnavailable, unavailable.code, said{unavailable.zh, unavailable.en}, nil
+	case away(err):
+		return http.StatusServiceUnavailable, "database_away", said{"数据库暂时不可用，请稍后重试", "the database is away: try again"}, nil
 	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable, "too_slow", said{"处理超时，请重试", "this took too long: try again"}, nil
 	}
 	return http.StatusInternalServerError, "internal", said{"服务器内部错误，已记入日志", "internal error; the log has the cause"}, nil
+}
+
+// away says whether an error is the loss of the database, which comes back: it cannot be reached, shuts down, starts up, or
+// the connection broke.
+func away(err error) bool {
+	var connect *pgconn.ConnectError
+	var pg *pgconn.PgError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &connect):
+		return true
+	case errors.As(err, &pg):
+		return slices.Contains([]string{"08", "53", "57", "58"}, pg.Code[:2])
+	}
+	return errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
 // wantsPage says whether a person's browser asks for a page.

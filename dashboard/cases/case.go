@@ -126,6 +126,9 @@ type Act struct {
 	Department string
 	Rating     *int
 	Photos     []NewPhoto
+	// Key makes a repeated move the same move; empty: none. Sum is the checksum of the request that the key stands for.
+	Key string
+	Sum [32]byte
 }
 
 // By is who made a move.

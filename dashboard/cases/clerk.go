@@ -47,7 +47,8 @@ type moving struct {
 	act      Act
 	pictures []picture
 
-	c *Case // once written
+	c       *Case // once written
+	repeats int64 // the case, when the key has been used for this move before
 }
 
 type keyOf struct {
@@ -61,10 +62,12 @@ type keyed struct {
 }
 
 const (
+	// A lookup by the index for each key, however the planner guesses.
 	findKeys = `
-SELECT i.account, i.key, i.sum, i.case_id, i.seq
-FROM idempotency AS i JOIN unnest($1::int[], $2::text[]) AS k (account, key) USING (account, key)`
-	takeIDs     = `SELECT nextval(pg_get_serial_sequence('case_file', 'id')) FROM generate_series(1, $1)`
+SELECT k.account, k.key, i.sum, i.case_id, i.seq
+FROM unnest($1::int[], $2::text[]) AS k (account, key)
+CROSS JOIN LATERAL (SELECT sum, case_id, seq FROM idempotency WHERE account = k.account AND key = k.key LIMIT 1) AS i`
+	takeIDs     = `SELECT nextval('case_file_id_seq') FROM generate_series(1, $1)`
 	readSerials = `SELECT prefix, last FROM case_serial WHERE prefix = ANY($1)`
 	moveSerials = `
 INSERT INTO case_serial (prefix, last) SELECT * FROM unnest($1::text[], $2::int[])
@@ -118,6 +121,25 @@ func (u uploads) claim(b *pgx.Batch, c *Case, n int, pictures []picture) {
 	}
 }
 
+// askKeys asks which of the keys were used before.
+func askKeys(ask *pgx.Batch, accounts []int, keys []string) map[keyOf]keyed {
+	known := map[keyOf]keyed{}
+	if len(keys) == 0 {
+		return known
+	}
+	ask.Queue(findKeys, accounts, keys).Query(func(rows pgx.Rows) error {
+		var k keyOf
+		var v keyed
+		_, err := pgx.ForEachRow(rows, []any{&k.account, &k.key, &v.sum, &v.case_, &v.seq}, func() error {
+			known[k] = v
+			v.sum = nil
+			return nil
+		})
+		return err
+	})
+	return known
+}
+
 // takeReports is the clerk of reports.
 func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch) {
 	now := r.clock.Now()
@@ -134,19 +156,7 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 		}
 		prefixes[r.prefix(*in.template.Grid, now)] = true
 	}
-	known := map[keyOf]keyed{}
-	if len(keys) > 0 {
-		ask.Queue(findKeys, accounts, keys).Query(func(rows pgx.Rows) error {
-			var k keyOf
-			var v keyed
-			_, err := pgx.ForEachRow(rows, []any{&k.account, &k.key, &v.sum, &v.case_, &v.seq}, func() error {
-				known[k] = v
-				v.sum = nil
-				return nil
-			})
-			return err
-		})
-	}
+	known := askKeys(ask, accounts, keys)
 	var ids []int64
 	ask.Queue(takeIDs, len(entries)).Query(func(rows pgx.Rows) (err error) {
 		ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
@@ -224,6 +234,7 @@ const (
 	historyOf = `SELECT case_id, move, account FROM case_move WHERE case_id = ANY($1) ORDER BY case_id, n`
 	namesOf   = `SELECT code, name FROM department WHERE code = ANY($1)`
 
+	insertKey  = `INSERT INTO idempotency (account, key, sum, case_id, seq, at) VALUES ($1, $2, $3, $4, $5, $6)`
 	updateCase = `
 UPDATE case_file
 SET state = $2, department = $3, rating = $4, returns = $5, light = $6, open = $7, closed_at = $8, updated_at = $9, version = $10
@@ -242,10 +253,14 @@ WHERE case_id = $1 AND stage = $2 AND ended_at IS NULL`
 // takeMoves is the clerk of moves. Two moves of one case in one batch are decided one after the other.
 func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch) {
 	var ids []int64
-	var photos, departments []string
+	var accounts []int
+	var keys, photos, departments []string
 	for _, e := range entries {
 		in := e.Ask.(*moving)
 		ids = append(ids, in.id)
+		if in.act.Key != "" {
+			accounts, keys = append(accounts, in.who.Account), append(keys, in.act.Key)
+		}
 		if in.act.Department != "" {
 			departments = append(departments, in.act.Department)
 		}
@@ -253,6 +268,7 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 			photos = append(photos, p.id)
 		}
 	}
+	known := askKeys(ask, accounts, keys)
 	files := map[int64]*Case{}
 	ask.Queue(caseOf, ids).Query(func(rows pgx.Rows) error {
 		list, err := pgx.CollectRows(rows, scan)
@@ -284,6 +300,14 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 	return func(b *live.Batch) {
 		for _, e := range entries {
 			in := e.Ask.(*moving)
+			in.c, in.repeats = nil, 0
+			key := keyOf{in.who.Account, in.act.Key}
+			if before, ok := known[key]; ok && in.act.Key != "" {
+				if in.repeats, e.Seq = before.case_, before.seq; !slices.Equal(before.sum, in.act.Sum[:]) {
+					e.Err = ErrKeyReused
+				}
+				continue
+			}
 			c, ok := files[in.id]
 			if !ok {
 				e.Err = ErrNotFound
@@ -313,6 +337,10 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 			made := *c
 			made.Photos, made.Clocks = slices.Clone(c.Photos), slices.Clone(c.Clocks)
 			in.c = &made
+			if in.act.Key != "" {
+				b.Queue(insertKey, in.who.Account, in.act.Key, in.act.Sum[:], c.ID, e.Seq, made.UpdatedAt)
+				known[key] = keyed{in.act.Sum[:], c.ID, e.Seq}
+			}
 		}
 	}
 }

@@ -156,7 +156,8 @@ func (r *Room) startClocks(flow *Flow, c *Case, before string, now time.Time, st
 	slices.SortFunc(c.Clocks, func(a, b Clock) int { return a.DueAt.Compare(b.DueAt) })
 }
 
-// Move makes one move of the case and returns the case after it with the number of its event.
+// Move makes one move of the case and returns the case after it with the number of its event. A move that repeats a key is
+// not made again.
 //
 // Errors: ErrNotFound, *RefusedError where the flow does not permit it, *InvalidError where it lacks what the move needs,
 // live.ErrBusy, live.ErrUnknown.
@@ -170,9 +171,15 @@ func (r *Room) Move(ctx context.Context, id int64, who access.Identity, act Act)
 	}
 	ask := &moving{id: id, who: who, act: act, pictures: pictures}
 	entry, err := r.writer.Submit(ctx, &r.moves, ask, fromField(who))
-	if err != nil {
+	if err != nil || ask.repeats != 0 {
 		r.drop(ctx, pictures)
+	}
+	if err != nil {
 		return nil, 0, fmt.Errorf("case %d, %s: %w", id, act.Move, err)
+	}
+	if ask.repeats != 0 { // it was made before; the case may have moved on since
+		full, err := r.Get(ctx, ask.repeats, who)
+		return full, entry.Seq, err
 	}
 	r.decorate(ask.c)
 	full, err := r.full(ctx, ask.c, who)

@@ -26,8 +26,6 @@ const (
 	// reserve is the part of the queue that is kept for reports from the field.
 	reserve  = queueSize / 4
 	maxBatch = 512
-	// company is how long a batch waits for company, where the one before it had some: a change that comes alone never waits.
-	company = time.Millisecond
 	// patience is how long a caller waits for its change.
 	patience = 10 * time.Second
 	// tryTimeout ends one attempt: the database does not answer, or another node holds the head.
@@ -104,7 +102,6 @@ type Writer struct {
 
 	conn   *pgx.Conn // Run's
 	months map[time.Time]bool
-	last   int // size of the last batch
 
 	batches prometheus.Histogram
 	wait    prometheus.Histogram
@@ -118,6 +115,8 @@ func NewWriter(config *pgx.ConnConfig, log *slog.Logger) *Writer {
 	// A node that stops while it holds the head lets go of it: until then nobody could write.
 	config.RuntimeParams["idle_in_transaction_session_timeout"] = "3000"
 	config.RuntimeParams["application_name"] = "gridwall writer"
+	// The same few statements over and over: planning them anew would be a fifth of a lone change's time.
+	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	return &Writer{
 		config: config, log: log, queue: make(chan *Entry, queueSize), months: map[time.Time]bool{},
 		batches: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gridwall_live_write_batch_size", Help: "Changes written by one transaction.",
@@ -220,10 +219,7 @@ func (w *Writer) gather(ctx context.Context) []*Entry {
 		return nil
 	case first = <-w.queue:
 	}
-	if w.last > 1 {
-		time.Sleep(company)
-	}
-	entries := append(make([]*Entry, 0, w.last+8), first)
+	entries := []*Entry{first}
 	for len(entries) < maxBatch {
 		select {
 		case e := <-w.queue:
@@ -233,7 +229,6 @@ func (w *Writer) gather(ctx context.Context) []*Entry {
 		}
 		break
 	}
-	w.last = len(entries)
 	return entries
 }
 
