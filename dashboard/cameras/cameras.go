@@ -81,6 +81,8 @@ type Room struct {
 	clock *clock.Clock
 	log   *slog.Logger
 
+	loading sync.Mutex // one at a time, or an older list could come last
+
 	mu      sync.RWMutex
 	cameras []*Camera // by id; never changed in place
 	byID    map[string]int
@@ -104,6 +106,8 @@ ORDER BY id`
 
 // Load reads the registry and tells hub and map.
 func (r *Room) Load(ctx context.Context) error {
+	r.loading.Lock()
+	defer r.loading.Unlock()
 	rows, err := r.pool.Query(ctx, all)
 	if err != nil {
 		return fmt.Errorf("load cameras: %w", err)

@@ -30,6 +30,29 @@ export class WallPage {
     return frames(this.page, 'strip')
   }
 
+  /** Counts the frames that the page draws; the returned function ends that and gives frames a second. */
+  async countFrames() {
+    await this.page.evaluate(() => {
+      const count = { frames: 0, from: performance.now(), on: true }
+      window.counted = count
+      const frame = () => {
+        count.frames += 1
+        if (count.on) requestAnimationFrame(frame)
+      }
+      requestAnimationFrame(frame)
+    })
+    return () =>
+      this.page.evaluate(() => {
+        window.counted.on = false
+        return (window.counted.frames * 1_000) / (performance.now() - window.counted.from)
+      })
+  }
+
+  /** The number of open cases that the wall shows. */
+  async openTotal() {
+    return Number((await this.page.getByTestId('open-total').innerText()).replace(/\D/g, ''))
+  }
+
   /** Milliseconds, on the page's clock, until the case is in the ticker and its marker on the map. Starts to look at once. */
   watchFor(title) {
     return this.page.evaluate(

@@ -1,3 +1,4 @@
+import { watch } from 'vue'
 import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LiveEvent } from '../live/messages'
@@ -54,6 +55,22 @@ describe('the open cases', () => {
     cases.apply(event(15, 'case.reported', file(9)))
     cases.snapshot([{ row: file(2) }])
     expect(ids()).toEqual([2])
+  })
+
+  it('are listed anew at once after a change, and in a storm five times a second', async () => {
+    const cases = await opened()
+    let lists = 0
+    const stop = watch(() => cases.list.length, () => (lists += 1), { flush: 'sync' })
+    cases.apply(event(1, 'case.reported', file(1)))
+    expect(lists).toBe(1)
+    for (let n = 2; n <= 1_000; n += 1) {
+      cases.apply(event(n, 'case.reported', file(n)))
+      vi.advanceTimersByTime(2)
+    }
+    vi.advanceTimersByTime(1_000)
+    stop()
+    expect(cases.list).toHaveLength(1_000)
+    expect(lists).toBeLessThan(15)
   })
 
   it('tell the map which one changed', async () => {

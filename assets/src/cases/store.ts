@@ -11,6 +11,8 @@ export type CaseChange = { kind: 'all' } | { kind: 'one'; id: number }
 
 /** How long the situation may lag behind the cases it counts, ms. */
 const situationMs = 1_500
+/** How often at most lists and lights follow the cases, ms. */
+const stirMs = 200
 /** Without a change the situation is still asked for: officers come on duty, clocks run out. */
 const situationIdleMs = 30_000
 
@@ -25,6 +27,8 @@ export const useCases = defineStore('cases', () => {
   /** The newest arrival on this page, for the tone and the toast. */
   const newest = shallowRef<Case | null>(null)
   const watchers = new Set<(change: CaseChange) => void>()
+  let stirring: ReturnType<typeof setTimeout> | undefined
+  let stirredAt = 0
   let situationTimer: ReturnType<typeof setTimeout> | undefined
 
   const states = computed(() => new Map<string, FlowState>((flow.value?.states ?? []).map((s) => [s.state, s])))
@@ -53,11 +57,25 @@ export const useCases = defineStore('cases', () => {
     const file = event.data.case
     if (isOpen(file)) files.value.set(file.id, file)
     else files.value.delete(file.id)
-    triggerRef(files)
+    stir()
     if (event.type === 'case.reported') newest.value = file
     tell({ kind: 'one', id: file.id })
     clearTimeout(situationTimer)
     situationTimer = setTimeout(() => void refresh(), situationMs)
+  }
+
+  /** What is computed over all cases is computed at once after a change, and in a storm not for each. */
+  function stir(): void {
+    const wait = stirredAt + stirMs - Date.now()
+    if (wait > 0) {
+      stirring ??= setTimeout(() => {
+        stirring = undefined
+        stir()
+      }, wait)
+      return
+    }
+    stirredAt = Date.now()
+    triggerRef(files)
   }
 
   async function refresh(): Promise<void> {
