@@ -120,6 +120,13 @@ func (r *Reader) Next(ctx context.Context) (Item, error) {
 	}
 }
 
+// Listen turns sound on or off; a new reader has none.
+func (r *Reader) Listen(on bool) {
+	r.stream.mu.Lock()
+	r.cursor.sound = on
+	r.stream.mu.Unlock()
+}
+
 // Rewind makes the next packet the newest keyframe again, for a viewer whose decoder lost its way. It tells
 // whether there is one; the packets up to now count as Cached.
 func (r *Reader) Rewind() bool {

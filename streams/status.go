@@ -89,8 +89,8 @@ func diagnose(err error) (State, Text) {
 		return WrongCodec, Text{"摄像机没有视频码流", "the camera offers no video"}
 	case errors.As(err, &codec):
 		return WrongCodec, Text{
-			"视频编码为 " + codec.Codec + ",请在摄像机上改为 H.264",
-			"the video is " + codec.Codec + "; set the camera to H.264",
+			"视频编码为 " + codec.Codec + ",请在摄像机上改为 H.264 或 H.265",
+			"the video is " + codec.Codec + "; set the camera to H.264 or H.265",
 		}
 	case errors.Is(err, rtsp.ErrTimeout):
 		return Stalled, Text{"已连接,但长时间没有画面数据", "connected, but no picture data for a long time"}

@@ -10,6 +10,7 @@ import (
 
 	"gridwall/streams"
 	"gridwall/streams/mse"
+	"gridwall/streams/rtsp"
 )
 
 // Kinds of records.
@@ -17,6 +18,7 @@ const (
 	Init     = 1 // payload: length of the MIME type in 2 bytes, MIME type, initialization segment
 	Fragment = 2 // payload: one frame as a fragment
 	Trouble  = 3 // payload: {"code", "zh", "en"}; an Init comes before the next Fragment
+	Sound    = 4 // payload: law (0 A, 1 µ), channels, sample rate in Hz (4), G.711 samples
 )
 
 // Flags of a Fragment.
@@ -69,6 +71,14 @@ func (m *message) fragment(stream uint16, flags byte, p *streams.Packet) {
 	if flags&Cached != 0 {
 		m.kept += m.size - before
 	}
+}
+
+func (m *message) g711(stream uint16, g *rtsp.G711, p *streams.Packet) {
+	head := []byte{0, byte(g.Channels)}
+	if g.MuLaw {
+		head[0] = 1
+	}
+	m.record(Sound, 0, stream, uint32(p.Sequence), p.Time, binary.BigEndian.AppendUint32(head, uint32(g.Rate)), p.Data)
 }
 
 func (m *message) trouble(stream uint16, s streams.Status) {

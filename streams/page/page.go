@@ -1,6 +1,6 @@
 // Package page brings many cameras to one page over one websocket.
 //
-// The page sends what it wants, as text: {"subscribe": [{"stream": 1, "id": "C001", "priority": 5, "visible": true}, …],
+// The page sends what it wants, as text: {"subscribe": [{"stream": 1, "id": "C001", "priority": 5, "visible": true, "sound": false}, …],
 // "unsubscribe": [2, …]}; a stream that is subscribed again only changes its priority and visibility. The server answers in
 // binary messages of one or more records (see Record): what plays (init), a frame each (fragment), or why nothing does
 // (trouble).
@@ -22,11 +22,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/deepch/vdk/codec/h264parser"
 	"github.com/gorilla/websocket"
 
 	"gridwall/streams"
 	"gridwall/streams/mse"
+	"gridwall/streams/rtsp"
 )
 
 const (
@@ -53,6 +53,7 @@ type wish struct {
 		ID       string `json:"id"`
 		Priority int    `json:"priority"` // the higher, the longer it keeps all its frames
 		Visible  bool   `json:"visible"`
+		Sound    bool   `json:"sound"` // of the tile that somebody listens to
 	} `json:"subscribe"`
 	Unsubscribe []uint16 `json:"unsubscribe"`
 }
@@ -103,11 +104,12 @@ type subscription struct {
 	reader   *streams.Reader
 	priority int
 	visible  bool
+	sound    bool
 	refused  *streams.Status // why there is no reader
 
-	codec   *h264parser.CodecData // what the page was told that it plays
-	lowered bool                  // keyframes only
-	waitKey bool                  // frames were left out: go on at a keyframe
+	told    mse.Codecs // what the page was told that it plays
+	lowered bool       // keyframes only
+	waitKey bool       // frames were left out: go on at a keyframe
 }
 
 // listen takes the page's wishes until it is gone.
@@ -169,6 +171,12 @@ func (s *session) want(w wish) {
 			sub.reader.Rewind() // it shows at once and plays on
 		}
 		sub.priority, sub.visible = in.Priority, in.Visible
+		if sub.sound != in.Sound && sub.reader != nil {
+			sub.sound = in.Sound
+			sub.reader.Listen(in.Sound)
+			sub.reader.Rewind() // what plays is told anew, before a keyframe
+			sub.waitKey = true
+		}
 	}
 	s.list = s.list[:0]
 	for _, sub := range s.of {
@@ -297,13 +305,17 @@ func (sub *subscription) next(m *message) bool {
 	}
 	p := item.Packet
 	if p == nil {
-		sub.codec, sub.waitKey = nil, true
+		sub.told, sub.waitKey = mse.Codecs{}, true
 		if item.Status.Reason != (streams.Text{}) { // a restart without a reason is not worth a word
 			m.trouble(sub.stream, item.Status)
 		}
 		return true
 	}
 	still := sub.lowered || !sub.visible
+	if p.IsSound() {
+		sub.hear(m, p)
+		return true
+	}
 	if !p.IsKeyFrame && (still || sub.waitKey) {
 		sub.waitKey = true
 		return true
@@ -311,9 +323,12 @@ func (sub *subscription) next(m *message) bool {
 	if p.IsKeyFrame {
 		sub.waitKey = false
 	}
-	if p.Codec != sub.codec {
-		sub.codec = p.Codec
-		mime, segment := mse.Init(p.Codec)
+	if now := mse.CodecsOf(p, sub.sound); now != sub.told {
+		mime, segment, err := now.Init()
+		if err != nil {
+			return true // no camera is pulled whose pictures fragments do not carry
+		}
+		sub.told = now
 		m.init(sub.stream, mime, segment)
 	}
 	var flags byte
@@ -331,4 +346,18 @@ func (sub *subscription) next(m *message) bool {
 	}
 	m.fragment(sub.stream, flags, p)
 	return true
+}
+
+// hear puts sound into m, as a fragment, or as it came where the page has to decode it.
+func (sub *subscription) hear(m *message, p *streams.Packet) {
+	if !sub.sound || sub.told.Video == nil {
+		return
+	}
+	if sub.told.Sound == p.Codec {
+		m.fragment(sub.stream, 0, p)
+		return
+	}
+	if g, ok := p.Codec.(*rtsp.G711); ok {
+		m.g711(sub.stream, g, p)
+	}
 }

@@ -26,14 +26,14 @@ var (
 
 // CodecError tells that the camera has no video that this source can carry.
 type CodecError struct {
-	Codec string // as in the description: "H265", "JPEG", …; empty: no video at all
+	Codec string // as in the description: "JPEG", "MP4V-ES", …; empty: no video at all
 }
 
 func (e *CodecError) Error() string {
 	if e.Codec == "" {
 		return "rtsp: camera describes no video"
 	}
-	return fmt.Sprintf("rtsp: video is %s, set the camera to H.264", e.Codec)
+	return fmt.Sprintf("rtsp: video is %s, set the camera to H.264 or H.265", e.Codec)
 }
 
 // classify gives the errors of the RTSP client the names above.
