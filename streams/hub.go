@@ -18,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -33,7 +34,13 @@ type Camera struct {
 	ID     string
 	URL    string // with user and password; leaves the hub only towards the camera
 	Pinned bool   // pulled even if nobody watches
+	// Sub is the address of a smaller picture of the same camera; empty: there is none. It is opened as SubID(ID),
+	// its state is told to its viewers only, and it is not probed.
+	Sub string
 }
+
+// SubID names the sub-stream of a camera. No camera has a ~ in its id.
+func SubID(id string) string { return id + "~sub" }
 
 // Config of a Hub. The zero value works.
 type Config struct {
@@ -118,7 +125,7 @@ func (h *Hub) Set(cameras []Camera) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	keep := make(map[string]bool, len(cameras))
-	for _, c := range cameras {
+	for _, c := range withSubs(cameras) {
 		keep[c.ID] = true
 		s := h.streams[c.ID]
 		if s == nil {
@@ -150,6 +157,21 @@ func (h *Hub) Set(cameras []Camera) {
 		s.mu.Unlock()
 	}
 }
+
+// withSubs lists the sub-streams as cameras beside the others.
+func withSubs(cameras []Camera) []Camera {
+	all := make([]Camera, 0, len(cameras))
+	for _, c := range cameras {
+		all = append(all, c)
+		if c.Sub != "" {
+			all = append(all, Camera{ID: SubID(c.ID), URL: c.Sub})
+		}
+	}
+	return all
+}
+
+// sub tells whether the stream is a sub-stream.
+func (s *stream) sub() bool { return strings.HasSuffix(s.id, SubID("")) }
 
 // demand starts the stream's run if it is wanted and sleeps, and wakes it if not. s.mu is held.
 func (s *stream) demand() {
@@ -196,6 +218,9 @@ func (h *Hub) Statuses() map[string]Status {
 	all := h.all()
 	statuses := make(map[string]Status, len(all))
 	for _, s := range all {
+		if s.sub() {
+			continue
+		}
 		s.mu.Lock()
 		statuses[s.id] = s.status
 		s.mu.Unlock()

@@ -375,7 +375,9 @@ func (s *stream) setStatus(state State, reason Text) bool {
 		return false
 	}
 	s.status = Status{State: state, Reason: reason, Since: time.Now()}
-	s.hub.notify.put(s.id, s.status)
+	if !s.sub() {
+		s.hub.notify.put(s.id, s.status)
+	}
 	return true
 }
 

@@ -63,7 +63,7 @@ func (h *Hub) sweep(ctx context.Context) int {
 func (s *stream) probeable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.running && !s.removed && !s.locked()
+	return !s.running && !s.removed && !s.locked() && !s.sub()
 }
 
 // probe asks the camera once and keeps the answer, unless a pull has begun meanwhile.

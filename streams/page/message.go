@@ -21,6 +21,9 @@ const (
 	Sound    = 4 // payload: law (0 A, 1 µ), channels, sample rate in Hz (4), G.711 samples
 )
 
+// HasSound is the flag of an Init whose camera has sound, whether it was asked for or not.
+const HasSound = 1
+
 // Flags of a Fragment.
 const (
 	KeyFrame = 1 << iota
@@ -61,8 +64,12 @@ func (m *message) record(kind, flags byte, stream uint16, sequence uint32, at ti
 	m.size += headSize + length
 }
 
-func (m *message) init(stream uint16, mime string, segment []byte) {
-	m.record(Init, 0, stream, 0, 0, binary.BigEndian.AppendUint16(nil, uint16(len(mime))), []byte(mime), segment)
+func (m *message) init(stream uint16, sound bool, mime string, segment []byte) {
+	var flags byte
+	if sound {
+		flags = HasSound
+	}
+	m.record(Init, flags, stream, 0, 0, binary.BigEndian.AppendUint16(nil, uint16(len(mime))), []byte(mime), segment)
 }
 
 func (m *message) fragment(stream uint16, flags byte, p *streams.Packet) {

@@ -1,6 +1,6 @@
 // Package page brings many cameras to one page over one websocket.
 //
-// The page sends what it wants, as text: {"subscribe": [{"stream": 1, "id": "C001", "priority": 5, "visible": true, "sound": false}, …],
+// The page sends what it wants, as text: {"subscribe": [{"stream": 1, "id": "C001", "profile": "sub", "priority": 5, "visible": true, "sound": false}, …],
 // "unsubscribe": [2, …]}; a stream that is subscribed again only changes its priority and visibility. The server answers in
 // binary messages of one or more records (see Record): what plays (init), a frame each (fragment), or why nothing does
 // (trouble).
@@ -51,6 +51,7 @@ type wish struct {
 	Subscribe []struct {
 		Stream   uint16 `json:"stream"`
 		ID       string `json:"id"`
+		Profile  string `json:"profile"`  // sub: the small picture, where the camera has one; else the main one
 		Priority int    `json:"priority"` // the higher, the longer it keeps all its frames
 		Visible  bool   `json:"visible"`
 		Sound    bool   `json:"sound"` // of the tile that somebody listens to
@@ -102,6 +103,7 @@ type session struct {
 type subscription struct {
 	stream   uint16
 	reader   *streams.Reader
+	profile  string
 	priority int
 	visible  bool
 	sound    bool
@@ -163,9 +165,13 @@ func (s *session) want(w wish) {
 	for _, in := range w.Subscribe {
 		sub := s.of[in.Stream]
 		if sub == nil {
-			sub = &subscription{stream: in.Stream, waitKey: true}
+			sub = &subscription{stream: in.Stream, profile: in.Profile, waitKey: true}
 			s.of[in.Stream] = sub
-			sub.reader, sub.refused = s.open(in.ID)
+			sub.reader, sub.refused = s.open(in.ID, in.Profile)
+		} else if in.Profile != sub.profile {
+			sub.close() // the last picture stays until the other one comes
+			sub.profile, sub.told, sub.waitKey, sub.sound = in.Profile, mse.Codecs{}, true, false
+			sub.reader, sub.refused = s.open(in.ID, in.Profile)
 		}
 		if in.Visible && !sub.visible && sub.reader != nil && sub.waitKey {
 			sub.reader.Rewind() // it shows at once and plays on
@@ -202,12 +208,17 @@ var (
 	notFound = streams.Status{State: "not_found", Reason: streams.Text{Zh: "没有这路摄像机，或无权查看", En: "there is no such camera, or you may not see it"}}
 )
 
-func (s *session) open(id string) (*streams.Reader, *streams.Status) {
+func (s *session) open(id, profile string) (*streams.Reader, *streams.Status) {
 	if len(s.of) > MaxStreams {
 		return nil, &tooMany
 	}
 	if s.allowed(id) != nil {
 		return nil, &notFound
+	}
+	if profile == "sub" {
+		if reader, err := s.hub.OpenWoken(streams.SubID(id), s.wake); err == nil {
+			return reader, nil
+		}
 	}
 	reader, err := s.hub.OpenWoken(id, s.wake)
 	if err != nil {
@@ -329,7 +340,7 @@ func (sub *subscription) next(m *message) bool {
 			return true // no camera is pulled whose pictures fragments do not carry
 		}
 		sub.told = now
-		m.init(sub.stream, mime, segment)
+		m.init(sub.stream, p.With != nil, mime, segment)
 	}
 	var flags byte
 	if p.IsKeyFrame {
