@@ -138,7 +138,7 @@ func (s *Server) Play(ctx context.Context, camera, offer string) (Answer, error)
 	if err != nil {
 		return Answer{}, err
 	}
-	first, err := firstPacket(ctx, reader, camera, s.config.Hub)
+	first, err := s.config.Hub.First(ctx, reader, camera)
 	if err != nil {
 		reader.Close()
 		return Answer{}, err
@@ -153,38 +153,6 @@ func (s *Server) Play(ctx context.Context, camera, offer string) (Answer, error)
 		return Answer{}, err
 	}
 	return Answer{SDP: p.pc.LocalDescription().SDP, Session: p.id}, nil
-}
-
-// firstPacketWait is how long Play waits for a camera that has to be connected first.
-const firstPacketWait = 10 * time.Second
-
-var errNoPicture = errors.New("no picture in time")
-
-func firstPacket(ctx context.Context, reader *streams.Reader, camera string, hub *streams.Hub) (*streams.Packet, error) {
-	wait, cancel := context.WithTimeoutCause(ctx, firstPacketWait, errNoPicture)
-	defer cancel()
-	for {
-		item, err := reader.Next(wait)
-		switch {
-		case errors.Is(err, errNoPicture):
-			status, serr := hub.Status(camera)
-			if serr != nil {
-				return nil, serr
-			}
-			if status.Reason == (streams.Text{}) {
-				status.Reason = streams.Text{
-					Zh: "摄像机在规定时间内没有送来画面", En: "the camera sent no picture in time",
-				}
-			}
-			return nil, &streams.UnavailableError{Camera: camera, Status: status}
-		case err != nil:
-			return nil, err
-		case item.Packet != nil:
-			return item.Packet, nil
-		case item.Status.Reason != streams.Text{}:
-			return nil, &streams.UnavailableError{Camera: camera, Status: item.Status}
-		}
-	}
 }
 
 // open makes the peer connection, the answer and the session's goroutines.

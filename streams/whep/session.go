@@ -23,8 +23,6 @@ const (
 	gatherWait = 2 * time.Second
 	// rewindPause is the shortest time between two repetitions of the cached pictures.
 	rewindPause = time.Second
-	// payloadSize leaves room in 1,280 bytes (the least MTU of IPv6) for IP, UDP, RTP, SRTP and a tunnel.
-	payloadSize = 1180
 )
 
 var (
@@ -180,7 +178,7 @@ func (p *session) write(item streams.Item) error {
 	return nil
 }
 
-func payloads(p *streams.Packet) [][]byte { return rtpout.Payloads(p, payloadSize) }
+func payloads(p *streams.Packet) [][]byte { return rtpout.Payloads(p, rtpout.PayloadSize) }
 
 // timeline gives a session's RTP time stamps (90 kHz): cached packets a millisecond apart, live ones as
 // their presentation times say.

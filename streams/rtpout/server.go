@@ -1,0 +1,220 @@
+package rtpout
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/auth"
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/headers"
+	"github.com/bluenviron/gortsplib/v5/pkg/liberrors"
+
+	"gridwall/streams"
+)
+
+// ErrNobody: the credentials are nobody's. Config.Allowed returns it.
+var ErrNobody = errors.New("rtpout: nobody of that name and password")
+
+// Credentials of an RTSP client.
+type Credentials struct {
+	Username, Password string // of Basic authentication
+	Token              string // ?token= of the address
+}
+
+// Config of a Server. Hub and Allowed are required.
+type Config struct {
+	Hub *streams.Hub
+	// Addr is the TCP address. Default 127.0.0.1:8554.
+	Addr string
+	// Allowed says whether the client may see the camera: nil, ErrNobody, or why not. It is asked once a connection
+	// and camera.
+	Allowed func(ctx context.Context, who Credentials, camera string) error
+	// Viewers bounds who is connected. Default 1024.
+	Viewers int
+	// Log gets what an operator may have to act on. Default: nothing is logged.
+	Log *slog.Logger
+}
+
+// Server plays cameras over RTSP (RFC 2326), TCP only: rtsp://host:8554/{id}, ?profile=sub for the small picture.
+// Each viewer has a stream of its own, so that it begins with the cached group of pictures, and loses its own frames
+// when it is slow. New is the only way to make one; Run must run.
+type Server struct {
+	config Config
+	rtsp   *gortsplib.Server
+	life   context.Context
+	end    context.CancelFunc
+
+	mu      sync.Mutex
+	viewers map[*gortsplib.ServerConn]*viewer
+	conns   int
+}
+
+// queue is how many RTP packets may wait for a viewer: the largest group of pictures that is cached, 4 MiB.
+const queue = 4096
+
+// New binds the address. The server answers from now on; Run ends it.
+func New(c Config) (*Server, error) {
+	c.Addr = cmp.Or(c.Addr, "127.0.0.1:8554")
+	c.Viewers = cmp.Or(c.Viewers, 1024)
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	s := &Server{config: c, viewers: map[*gortsplib.ServerConn]*viewer{}}
+	s.life, s.end = context.WithCancel(context.Background()) // until Run ends
+	s.rtsp = &gortsplib.Server{
+		RTSPAddress:    c.Addr,
+		Handler:        (*handler)(s),
+		AuthMethods:    []auth.VerifyMethod{auth.VerifyMethodBasic},
+		WriteQueueSize: queue,
+		WriteTimeout:   10 * time.Second,
+		Listen: func(network, address string) (net.Listener, error) {
+			l, err := net.Listen(network, address)
+			return &gatherer{l}, err
+		},
+	}
+	if err := s.rtsp.Start(); err != nil {
+		s.end()
+		return nil, fmt.Errorf("rtsp address %s: %w", c.Addr, err)
+	}
+	return s, nil
+}
+
+// Addr is the TCP address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.rtsp.NetListener().Addr() }
+
+// Run serves until ctx ends. It returns nil when every viewer is gone.
+func (s *Server) Run(ctx context.Context) error {
+	<-ctx.Done()
+	s.end()
+	s.rtsp.Close()
+	s.mu.Lock()
+	left := s.viewers
+	s.viewers = nil
+	s.mu.Unlock()
+	for _, v := range left {
+		v.close()
+	}
+	return nil
+}
+
+// handler is the Server as gortsplib calls it.
+type handler Server
+
+func (h *handler) OnConnOpen(ctx *gortsplib.ServerHandlerOnConnOpenCtx) {
+	h.mu.Lock()
+	h.conns++
+	full := h.conns > h.config.Viewers
+	h.mu.Unlock()
+	if full {
+		ctx.Conn.Close()
+	}
+}
+
+func (h *handler) OnConnClose(ctx *gortsplib.ServerHandlerOnConnCloseCtx) {
+	h.mu.Lock()
+	h.conns--
+	v := h.viewers[ctx.Conn]
+	delete(h.viewers, ctx.Conn)
+	h.mu.Unlock()
+	if v != nil {
+		v.close()
+	}
+}
+
+func (h *handler) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	return h.open(ctx.Conn, ctx.Request, ctx.Path, ctx.Query)
+}
+
+func (h *handler) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	if ctx.Transport.Protocol != gortsplib.ProtocolTCP {
+		return &base.Response{StatusCode: base.StatusUnsupportedTransport}, nil, nil
+	}
+	return h.open(ctx.Conn, ctx.Request, ctx.Path, ctx.Query)
+}
+
+func (h *handler) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
+	h.mu.Lock()
+	v := h.viewers[ctx.Conn]
+	h.mu.Unlock()
+	if v == nil {
+		return &base.Response{StatusCode: base.StatusSessionNotFound}, nil
+	}
+	v.play(h.life, ctx.Session)
+	return &base.Response{StatusCode: base.StatusOK}, nil
+}
+
+// OnStreamWriteError is about a viewer that does not take what it is sent.
+func (h *handler) OnStreamWriteError(ctx *gortsplib.ServerHandlerOnStreamWriteErrorCtx) {
+	for _, conn := range ctx.Session.Conns() {
+		h.mu.Lock()
+		v := h.viewers[conn]
+		h.mu.Unlock()
+		if v != nil {
+			v.torn.Store(true)
+		}
+	}
+}
+
+// open finds or makes the viewer of a connection.
+func (h *handler) open(conn *gortsplib.ServerConn, req *base.Request, path, query string) (*base.Response, *gortsplib.ServerStream, error) {
+	id := strings.Trim(path, "/")
+	values, _ := url.ParseQuery(query)
+	if values.Get("profile") == "sub" {
+		id = streams.SubID(id)
+	}
+	h.mu.Lock()
+	v := h.viewers[conn]
+	h.mu.Unlock()
+	if v != nil {
+		if v.camera != id {
+			return &base.Response{StatusCode: base.StatusBadRequest}, nil, nil
+		}
+		return &base.Response{StatusCode: base.StatusOK}, v.stream, nil
+	}
+	who := Credentials{Token: values.Get("token")}
+	var a headers.Authorization
+	if a.Unmarshal(req.Header["Authorization"]) == nil && a.Method == headers.AuthMethodBasic {
+		who.Username, who.Password = a.Username, a.BasicPass
+	}
+	switch err := h.config.Allowed(h.life, who, strings.TrimSuffix(id, streams.SubID(""))); {
+	case errors.Is(err, ErrNobody):
+		return &base.Response{StatusCode: base.StatusUnauthorized}, nil, liberrors.ErrServerAuth{}
+	case err != nil:
+		return &base.Response{StatusCode: base.StatusNotFound}, nil, nil
+	}
+	v, err := h.newViewer(id)
+	if err != nil {
+		h.config.Log.Debug("rtsp viewer not served", "camera", id, "error", err)
+		return problem(err), nil, nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.viewers == nil {
+		v.close()
+		return &base.Response{StatusCode: base.StatusServiceUnavailable}, nil, nil
+	}
+	h.viewers[conn] = v
+	return &base.Response{StatusCode: base.StatusOK}, v.stream, nil
+}
+
+// problem is the answer to who cannot be served; the reason phrase says why in English, as RTSP has it.
+func problem(err error) *base.Response {
+	var dark *streams.UnavailableError
+	if errors.As(err, &dark) {
+		return &base.Response{StatusCode: base.StatusServiceUnavailable, StatusMessage: dark.Status.Reason.En}
+	}
+	if errors.Is(err, streams.ErrUnknownCamera) {
+		return &base.Response{StatusCode: base.StatusNotFound}
+	}
+	return &base.Response{StatusCode: base.StatusServiceUnavailable}
+}
