@@ -21,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"gridwall/streams/rtsp"
 )
 
 // ErrUnknownCamera: no camera of that id was Set, or it has been removed.
@@ -64,6 +66,12 @@ type Config struct {
 	// look like an attack. Defaults 50 and 64: 309 cameras take 7 s, all of them dark 25 s.
 	ProbesPerSecond int
 	Probes          int
+	// StartsPerSecond bounds how fast connections for viewers are opened, DeviceStartsPerSecond how fast to one host: a
+	// recorder with 64 channels falls over when all are asked for at once. Defaults 100 and 50.
+	StartsPerSecond       int
+	DeviceStartsPerSecond int
+	// Net says where cameras may be and whom they are signed by. Default: anywhere, the system's authorities.
+	Net rtsp.Net
 }
 
 // Hub relays every camera it has been given. New is the only way to make one; Run must run.
@@ -73,6 +81,7 @@ type Hub struct {
 	metrics metrics
 	notify  notifier
 	start   pending
+	starts  starts
 
 	mu      sync.Mutex
 	streams map[string]*stream
@@ -90,8 +99,11 @@ func New(c Config) *Hub {
 	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, 5*time.Second)
 	c.ProbesPerSecond = cmp.Or(c.ProbesPerSecond, 50)
 	c.Probes = cmp.Or(c.Probes, 64)
+	c.StartsPerSecond = cmp.Or(c.StartsPerSecond, 100)
+	c.DeviceStartsPerSecond = cmp.Or(c.DeviceStartsPerSecond, 50)
 	return &Hub{
 		config:  c,
+		starts:  starts{gap: time.Second / time.Duration(c.StartsPerSecond), deviceGap: time.Second / time.Duration(c.DeviceStartsPerSecond)},
 		log:     c.Log,
 		streams: make(map[string]*stream),
 		notify:  notifier{changed: make(map[string]Status), wake: make(chan struct{}, 1)},

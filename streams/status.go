@@ -100,6 +100,10 @@ func diagnose(err error) (State, Text) {
 		return Offline, Text{"摄像机的视频描述(SDP)无法解析", "the camera's video description (SDP) cannot be read"}
 	case errors.Is(err, rtsp.ErrBadURL):
 		return Offline, Text{"摄像机地址不正确,应为 rtsp://主机[:端口]/路径", "the camera's address is wrong; it must be rtsp://host[:port]/path"}
+	case errors.Is(err, rtsp.ErrForbidden):
+		return Offline, Text{"摄像机地址不在允许的网段内，请联系管理员把网段加入 camera-networks", "the camera's address is in no allowed network; have an administrator add it to camera-networks"}
+	case errors.Is(err, rtsp.ErrCertificate):
+		return Offline, Text{"摄像机的证书不受信任，请把签发它的证书加入 camera-ca", "the camera's certificate is not trusted; add the one that signed it to camera-ca"}
 	case errors.Is(err, rtsp.ErrRedirect):
 		return Offline, Text{"摄像机转向了另一台主机,请直接填写那台主机的地址", "the camera redirects to another host; enter that host's address"}
 	case errors.As(err, &dns):

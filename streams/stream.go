@@ -95,7 +95,12 @@ func (s *stream) run(ctx context.Context) {
 		if locked {
 			err = s.await(ctx, version, nil, 0)
 		} else {
-			err = s.pull(ctx, camera, version)
+			if pause := s.hub.starts.reserve(camera.URL, time.Now()); pause > 0 {
+				err = s.await(ctx, version, nil, pause)
+			}
+			if err == nil {
+				err = s.pull(ctx, camera, version)
+			}
 		}
 		if s.ended(ctx, err) {
 			return
@@ -178,6 +183,7 @@ func (s *stream) pull(ctx context.Context, camera Camera, version int) error {
 	defer cancel(nil)
 	source := &rtsp.Source{
 		URL:      camera.URL,
+		Net:      s.hub.config.Net,
 		OnPlay:   s.onPlay,
 		OnBytes:  s.onBytes,
 		OnCodec:  s.onCodec,

@@ -73,7 +73,7 @@ func (s *stream) probe(ctx context.Context) {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, s.hub.config.ProbeTimeout, errProbeTimeout)
 	defer cancel()
-	err := rtsp.Probe(ctx, url)
+	err := rtsp.Probe(ctx, url, s.hub.config.Net)
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errProbeTimeout) {
 		return // the hub stops
 	}

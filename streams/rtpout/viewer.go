@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ type viewer struct {
 	work   sync.WaitGroup
 
 	sequence uint16
+	origin   uint32 // RTP time stamp of the stream's zero: random, as RFC 3550 has it; ffmpeg counts wrongly from 0
 }
 
 // soundTrack sends sound in packets of its own.
@@ -51,6 +53,7 @@ type soundTrack struct {
 	encoder  rtpmpeg4audio.Encoder
 	aac      bool
 	sequence uint16
+	origin   uint32
 }
 
 // newViewer waits for the camera's first picture: the description needs it.
@@ -64,7 +67,7 @@ func (h *handler) newViewer(id string) (*viewer, error) {
 		reader.Close()
 		return nil, err
 	}
-	v := &viewer{camera: id, reader: reader, video: first.Codec.Type(), cancel: func() {}}
+	v := &viewer{camera: id, reader: reader, video: first.Codec.Type(), cancel: func() {}, origin: rand.Uint32()}
 	video, err := videoFormat(first.Codec)
 	if err != nil {
 		reader.Close()
@@ -95,7 +98,7 @@ func videoFormat(c av.CodecData) (format.Format, error) {
 
 func newSoundTrack(c av.CodecData) *soundTrack {
 	var f format.Format
-	s := &soundTrack{}
+	s := &soundTrack{origin: rand.Uint32()}
 	switch c := c.(type) {
 	case *aacparser.CodecData:
 		var config mpeg4audio.AudioSpecificConfig
@@ -182,7 +185,7 @@ func (v *viewer) send(ctx context.Context) error {
 // show sends a picture.
 func (v *viewer) show(p *streams.Packet) error {
 	payloads := p.Payloads(func(p *streams.Packet) [][]byte { return Payloads(p, PayloadSize) })
-	stamp := uint32(ticks(p.Time+p.CompositionTime, 90000))
+	stamp := v.origin + uint32(ticks(p.Time+p.CompositionTime, 90000))
 	for i, payload := range payloads {
 		v.sequence++
 		err := v.stream.WritePacketRTPWithNTP(v.stream.Desc.Medias[0], &rtp.Packet{
@@ -197,7 +200,7 @@ func (v *viewer) show(p *streams.Packet) error {
 }
 
 func (s *soundTrack) write(stream *gortsplib.ServerStream, p *streams.Packet) error {
-	stamp := uint32(ticks(p.Time, s.rate))
+	stamp := s.origin + uint32(ticks(p.Time, s.rate))
 	packets := []*rtp.Packet{{Header: rtp.Header{Version: 2}, Payload: p.Data}}
 	if s.aac {
 		var err error

@@ -1,5 +1,5 @@
 // Package rtsp pulls H.264 or H.265 with AAC or G.711 from cameras over RTSP (RFC 2326) in one TCP connection
-// (interleaved RTP).
+// (interleaved RTP), with TLS for rtsps, over UDP where the camera knows nothing else.
 //
 // A Source lives as long as one connection: DESCRIBE, SETUP of the video and of the sound that goes with it (never
 // of a back channel), PLAY, then packets until the camera or the context ends it. It does not reconnect: the hub
@@ -13,11 +13,14 @@ package rtsp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
@@ -37,6 +40,7 @@ const timeout = 10 * time.Second
 // they stand between the camera's socket and the next frame.
 type Source struct {
 	URL string // rtsp://user:password@host:port/path
+	Net Net
 
 	// OnPlay is called once, when the camera has agreed to send.
 	OnPlay func()
@@ -55,9 +59,27 @@ type Source struct {
 	mu sync.Mutex // over UDP each track has a goroutine of its own
 }
 
-// Run pulls until ctx ends (it returns ctx's cause) or the camera is lost (the reason, without credentials).
+// Net is how cameras may be reached. The zero value reaches any address and knows the system's authorities.
+type Net struct {
+	// Allowed says whether an address that a camera's name stands for may be dialled; it is asked of each, when it is
+	// dialled. nil: any.
+	Allowed func(netip.Addr) bool
+	// TLS is for rtsps cameras; nil: the system's authorities, and the name must fit.
+	TLS *tls.Config
+}
+
+// Run pulls until ctx ends (it returns ctx's cause) or the camera is lost (the reason, without credentials). A camera
+// that refuses TCP (461) is asked for UDP.
 func (s *Source) Run(ctx context.Context) error {
-	client, u, err := dial(ctx, s.URL)
+	err := s.run(ctx, gortsplib.ProtocolTCP)
+	if errors.Is(err, errTransport) {
+		err = s.run(ctx, gortsplib.ProtocolUDP)
+	}
+	return err
+}
+
+func (s *Source) run(ctx context.Context, protocol gortsplib.Protocol) error {
+	client, u, err := s.Net.dial(ctx, s.URL, protocol)
 	if err != nil {
 		return err
 	}
@@ -122,8 +144,8 @@ func (s *Source) play(client *gortsplib.Client, u *base.URL) error {
 
 // Probe asks the camera whether it is there, lets us in and has video that Source can carry: OPTIONS and
 // DESCRIBE, then hangs up. nil means all three.
-func Probe(ctx context.Context, rawURL string) error {
-	client, u, err := dial(ctx, rawURL)
+func Probe(ctx context.Context, rawURL string, net Net) error {
+	client, u, err := net.dial(ctx, rawURL, gortsplib.ProtocolTCP)
 	if err != nil {
 		return err
 	}
@@ -146,18 +168,18 @@ func Probe(ctx context.Context, rawURL string) error {
 
 // dial makes a client that speaks to the host of rawURL and to no other. The connection itself is made by
 // the first request.
-func dial(ctx context.Context, rawURL string) (*gortsplib.Client, *base.URL, error) {
+func (n Net) dial(ctx context.Context, rawURL string, protocol gortsplib.Protocol) (*gortsplib.Client, *base.URL, error) {
 	u, err := base.ParseURL(rawURL)
 	if err != nil || u.Host == "" {
 		return nil, nil, ErrBadURL // the parser's error quotes the URL, password and all
 	}
-	tcp := gortsplib.ProtocolTCP
-	dialer := net.Dialer{Timeout: timeout}
+	dialer := net.Dialer{Timeout: timeout, ControlContext: n.control}
 	host := u.Hostname()
 	client := &gortsplib.Client{
 		Scheme:            u.Scheme,
 		Host:              u.Host,
-		Protocol:          &tcp,
+		Protocol:          &protocol,
+		TLSConfig:         n.TLS,
 		ReadTimeout:       timeout,
 		WriteTimeout:      timeout,
 		UserAgent:         "Gridwall",
@@ -179,6 +201,18 @@ func dial(ctx context.Context, rawURL string) (*gortsplib.Client, *base.URL, err
 		return nil, nil, scrub(err, rawURL)
 	}
 	return client, u, nil
+}
+
+// control refuses forbidden addresses after names are resolved: what a name stands for may change between any two looks.
+func (n Net) control(_ context.Context, _, address string, _ syscall.RawConn) error {
+	if n.Allowed == nil {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !n.Allowed(at.Addr().Unmap()) {
+		return ErrForbidden
+	}
+	return nil
 }
 
 // chosen is the video that Source carries.

@@ -2,6 +2,7 @@ package film
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/url"
@@ -28,6 +29,7 @@ type Habits struct {
 	OutOfBandOnly  bool // none in the pictures
 	BackChannel    bool // describes a loudspeaker too
 	UDP            bool // and no TCP: 461
+	TLS            *tls.Config // rtsps
 	User, Password string
 }
 
@@ -58,6 +60,7 @@ func Serve(t testing.TB, habits Habits, films ...*Film) *Camera {
 		t.Fatal(err)
 	}
 	c.server = &gortsplib.Server{Handler: c, RTSPAddress: "127.0.0.1:0", WriteQueueSize: 1024}
+	c.server.TLSConfig = habits.TLS
 	if habits.UDP {
 		c.server.UDPRTPAddress, c.server.UDPRTCPAddress = ports(t)
 	}
@@ -75,6 +78,9 @@ func Serve(t testing.TB, habits Habits, films ...*Film) *Camera {
 		c.server.Close()
 	})
 	u := url.URL{Scheme: "rtsp", Host: c.server.NetListener().Addr().String(), Path: "/film"}
+	if habits.TLS != nil {
+		u.Scheme = "rtsps"
+	}
 	if habits.User != "" {
 		u.User = url.UserPassword(habits.User, habits.Password)
 	}
