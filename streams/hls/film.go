@@ -48,6 +48,7 @@ type film struct {
 	mu       sync.Mutex
 	touched  time.Time
 	ended    bool
+	dark     streams.Status // why no pictures come; zero while they do
 	wake     chan struct{} // closed when the film grows
 	inits    map[int][]byte
 	newest   int // number of the newest init
@@ -96,8 +97,14 @@ func (f *film) run(ctx context.Context, reader *streams.Reader, linger time.Dura
 		}
 		f.mu.Lock()
 		idle := time.Since(f.touched) > linger
-		if err == nil && item.Packet != nil {
+		switch {
+		case err != nil:
+		case item.Packet != nil:
+			f.dark = streams.Status{}
 			f.take(item.Packet)
+		case item.Status.Reason != streams.Text{}:
+			f.dark = item.Status
+			f.grown()
 		}
 		f.mu.Unlock()
 		if idle {
@@ -229,6 +236,11 @@ func (f *film) await(ctx context.Context, at position) error {
 		if f.ended || at.segment > f.first+len(f.segments)+1 {
 			f.mu.Unlock()
 			return ErrNoFile
+		}
+		if len(f.segments) == 0 && f.dark.Reason != (streams.Text{}) {
+			dark := f.dark
+			f.mu.Unlock()
+			return &streams.UnavailableError{Camera: f.camera, Status: dark}
 		}
 		wake := f.wake
 		f.mu.Unlock()

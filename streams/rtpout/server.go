@@ -36,6 +36,8 @@ type Config struct {
 	Hub *streams.Hub
 	// Addr is the TCP address. Default 127.0.0.1:8554.
 	Addr string
+	// Listener is used instead of Addr, if it is given.
+	Listener net.Listener
 	// Allowed says whether the client may see the camera: nil, ErrNobody, or why not. It is asked once a connection
 	// and camera.
 	Allowed func(ctx context.Context, who Credentials, camera string) error
@@ -78,6 +80,9 @@ func New(c Config) (*Server, error) {
 		WriteQueueSize: queue,
 		WriteTimeout:   10 * time.Second,
 		Listen: func(network, address string) (net.Listener, error) {
+			if c.Listener != nil {
+				return &gatherer{c.Listener}, nil
+			}
 			l, err := net.Listen(network, address)
 			return &gatherer{l}, err
 		},

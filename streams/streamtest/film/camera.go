@@ -25,10 +25,10 @@ import (
 
 // Habits of a camera.
 type Habits struct {
-	InBandOnly     bool // no parameter sets in the description
-	OutOfBandOnly  bool // none in the pictures
-	BackChannel    bool // describes a loudspeaker too
-	UDP            bool // and no TCP: 461
+	InBandOnly     bool        // no parameter sets in the description
+	OutOfBandOnly  bool        // none in the pictures
+	BackChannel    bool        // describes a loudspeaker too
+	UDP            bool        // and no TCP: 461
 	TLS            *tls.Config // rtsps
 	User, Password string
 }
