@@ -1,10 +1,10 @@
 // Command bench measures what a relay costs: CPU seconds a delivered Gbit, memory, and the time to the first keyframe, of
 // each output beside a floor: the least that a relay can do, copying frames from one socket to another.
 //
-//	bench [--quick] [--only=A,B,D]
+//	bench [--quick] [--only=A,B,D] [--outputs=floor,page,MSE]
 //
 // Cameras and relay are processes of their own, started by this one; the viewers are here. Of the relay alone the CPU is
-// counted, from /proc.
+// counted, from /proc. BENCH_CPU_PROFILE=FILE keeps a profile of the last relay.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 )
@@ -68,6 +69,7 @@ func run() error {
 	}
 	quick := flag.Bool("quick", false, "5 s a measurement instead of 20 s")
 	only := flag.String("only", "A,B,D", "loads to measure")
+	outs := flag.String("outputs", "floor,page,10 pages,MSE,RTSP", "outputs to measure")
 	flag.Parse()
 	length := 20 * time.Second
 	if *quick {
@@ -81,7 +83,7 @@ func run() error {
 		}
 		floor := 0.0
 		for _, o := range outputs {
-			if !strings.Contains(o.loads, l.name) {
+			if !strings.Contains(o.loads, l.name) || !slices.Contains(strings.Split(*outs, ","), o.name) {
 				continue
 			}
 			r, err := measure(ctx, l, o, length)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"os"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,6 +51,17 @@ func role(ctx context.Context, args []string) error {
 		}
 		return cameras(ctx, count, n)
 	case "relay":
+		if file := os.Getenv("BENCH_CPU_PROFILE"); file != "" {
+			f, err := os.Create(file)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if err := pprof.StartCPUProfile(f); err != nil {
+				return err
+			}
+			defer pprof.StopCPUProfile()
+		}
 		return relay(ctx, args[1], n)
 	case "floor":
 		return floor(ctx, args[1], n)

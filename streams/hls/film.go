@@ -49,7 +49,7 @@ type film struct {
 	touched  time.Time
 	ended    bool
 	dark     streams.Status // why no pictures come; zero while they do
-	wake     chan struct{} // closed when the film grows
+	wake     chan struct{}  // closed when the film grows
 	inits    map[int][]byte
 	newest   int // number of the newest init
 	codecs   mse.Codecs

@@ -248,6 +248,7 @@ func (s *session) play(ctx context.Context) {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	var last time.Time
+	m := &message{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -260,17 +261,18 @@ func (s *session) play(ctx context.Context) {
 			continue
 		case <-s.wake:
 		}
-		if rest := gather - time.Since(last); rest > 0 {
+		if rest := gather - time.Since(last); rest > 0 && s.many() {
 			time.Sleep(rest)
 		}
 		last = time.Now()
-		for {
-			m := s.collect()
+		for more := true; more; more = m.full() { // what comes meanwhile wakes again
+			m.reset()
+			s.collect(m)
 			if m.empty() {
 				break
 			}
 			began := time.Now()
-			if err := m.write(s.conn, began.Add(writeWait)); err != nil {
+			if err := m.write(s.conn, began); err != nil {
 				return
 			}
 			s.weigh(m, time.Since(began))
@@ -278,11 +280,18 @@ func (s *session) play(ctx context.Context) {
 	}
 }
 
-// collect takes what the cameras have, the most important first.
-func (s *session) collect() *message {
+// many says whether there are frames to gather: one camera alone has nothing to wait for.
+func (s *session) many() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := &message{pong: s.pong}
+	return len(s.list) > 1
+}
+
+// collect takes what the cameras have, the most important first.
+func (s *session) collect(m *message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.pong = s.pong
 	s.pong = nil
 	s.lower()
 	for _, sub := range s.list {
@@ -292,7 +301,6 @@ func (s *session) collect() *message {
 			}
 		}
 	}
-	return m
 }
 
 // next puts the subscription's next record into m; false: there is none now.
