@@ -9,9 +9,9 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
 	"github.com/bluenviron/gortsplib/v5/pkg/auth"
@@ -61,9 +61,6 @@ type Server struct {
 	conns   int
 }
 
-// queue is how many RTP packets may wait for a viewer: the largest group of pictures that is cached, 4 MiB.
-const queue = 4096
-
 // New binds the address. The server answers from now on; Run ends it.
 func New(c Config) (*Server, error) {
 	c.Addr = cmp.Or(c.Addr, "127.0.0.1:8554")
@@ -77,14 +74,16 @@ func New(c Config) (*Server, error) {
 		RTSPAddress:    c.Addr,
 		Handler:        (*handler)(s),
 		AuthMethods:    []auth.VerifyMethod{auth.VerifyMethodBasic},
-		WriteQueueSize: queue,
-		WriteTimeout:   10 * time.Second,
+		WriteQueueSize: 8, // nothing waits there: viewers write for themselves
+		WriteTimeout:   writeWait,
+		// Viewers send their own.
+		DisableRTCPSenderReports: true,
 		Listen: func(network, address string) (net.Listener, error) {
 			if c.Listener != nil {
-				return &gatherer{c.Listener}, nil
+				return &lines{c.Listener}, nil
 			}
 			l, err := net.Listen(network, address)
-			return &gatherer{l}, err
+			return &lines{l}, err
 		},
 	}
 	if err := s.rtsp.Start(); err != nil {
@@ -144,29 +143,66 @@ func (h *handler) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Respons
 	if ctx.Transport.Protocol != gortsplib.ProtocolTCP {
 		return &base.Response{StatusCode: base.StatusUnsupportedTransport}, nil, nil
 	}
-	return h.open(ctx.Conn, ctx.Request, ctx.Path, ctx.Query)
+	res, stream, err := h.open(ctx.Conn, ctx.Request, ctx.Path, ctx.Query)
+	if v := h.viewer(ctx.Conn); v != nil {
+		v.asked = trackOf(ctx.Request.URL)
+	}
+	return res, stream, err
+}
+
+// trackOf is which media a SETUP is about, as the description numbers them.
+func trackOf(u *base.URL) int {
+	_, n, _ := strings.Cut(u.String(), "trackID=")
+	track, err := strconv.Atoi(n)
+	if err != nil || track < 0 || track > 1 {
+		return 0
+	}
+	return track
+}
+
+// OnResponse learns from answers to SETUP on which channels a viewer wants its packets.
+func (h *handler) OnResponse(conn *gortsplib.ServerConn, res *base.Response) {
+	v := h.viewer(conn)
+	if v == nil || v.asked < 0 {
+		return
+	}
+	track := v.asked
+	v.asked = -1
+	var t headers.Transport
+	if res.StatusCode == base.StatusOK && t.Unmarshal(res.Header["Transport"]) == nil && t.InterleavedIDs != nil {
+		v.tracks[track].open(t.InterleavedIDs[0], t.SSRC)
+	}
+}
+
+func (h *handler) viewer(conn *gortsplib.ServerConn) *viewer {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.viewers[conn]
 }
 
 func (h *handler) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
-	h.mu.Lock()
-	v := h.viewers[ctx.Conn]
-	h.mu.Unlock()
-	if v == nil {
+	v := h.viewer(ctx.Conn)
+	l, ok := ctx.Conn.NetConn().(*line)
+	if v == nil || !ok {
 		return &base.Response{StatusCode: base.StatusSessionNotFound}, nil
 	}
-	v.play(h.life, ctx.Session)
+	l.afterAnswer(func() { v.play(h.life, ctx.Session, l) })
 	return &base.Response{StatusCode: base.StatusOK}, nil
 }
 
-// OnStreamWriteError is about a viewer that does not take what it is sent.
-func (h *handler) OnStreamWriteError(ctx *gortsplib.ServerHandlerOnStreamWriteErrorCtx) {
-	for _, conn := range ctx.Session.Conns() {
-		h.mu.Lock()
-		v := h.viewers[conn]
-		h.mu.Unlock()
-		if v != nil {
-			v.torn.Store(true)
+// OnSessionClose ends what a TEARDOWN ends; the connection may stay.
+func (h *handler) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
+	h.mu.Lock()
+	var left []*viewer
+	for conn, v := range h.viewers {
+		if v.session.Load() == ctx.Session {
+			left = append(left, v)
+			delete(h.viewers, conn)
 		}
+	}
+	h.mu.Unlock()
+	for _, v := range left {
+		v.close()
 	}
 }
 
@@ -177,10 +213,7 @@ func (h *handler) open(conn *gortsplib.ServerConn, req *base.Request, path, quer
 	if values.Get("profile") == "sub" {
 		id = streams.SubID(id)
 	}
-	h.mu.Lock()
-	v := h.viewers[conn]
-	h.mu.Unlock()
-	if v != nil {
+	if v := h.viewer(conn); v != nil {
 		if v.camera != id {
 			return &base.Response{StatusCode: base.StatusBadRequest}, nil, nil
 		}

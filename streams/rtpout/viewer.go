@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/deepch/vdk/codec/aacparser"
 	"github.com/deepch/vdk/codec/h264parser"
 	"github.com/deepch/vdk/codec/h265parser"
-	"github.com/pion/rtp"
 
 	"gridwall/streams"
 	"gridwall/streams/rtsp"
@@ -28,32 +26,22 @@ import (
 // use it, so that payloads are cut once.
 const PayloadSize = 1180
 
-// viewer is one RTSP connection that watches one camera.
+// viewer is one RTSP connection that watches one camera. It writes to the connection itself: when that takes nothing, it
+// falls behind in the stream's ring, and loses its own frames.
 type viewer struct {
 	camera string
 	reader *streams.Reader
-	stream *gortsplib.ServerStream
+	stream *gortsplib.ServerStream // for the description and the sessions; nothing is written to it
 	video  av.CodecType
-	sound  *soundTrack // nil: none
-	torn   atomic.Bool // a packet was not taken: go on at a keyframe
+	tracks [2]track // by rtsp.Video and rtsp.Sound
+	aac    *rtpmpeg4audio.Encoder
+	asked  int // track of the SETUP that is being answered, else -1
 
-	begin  sync.Once
-	finish sync.Once
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-
-	sequence uint16
-	origin   uint32 // RTP time stamp of the stream's zero: random, as RFC 3550 has it; ffmpeg counts wrongly from 0
-}
-
-// soundTrack sends sound in packets of its own.
-type soundTrack struct {
-	media    *description.Media
-	rate     int
-	encoder  rtpmpeg4audio.Encoder
-	aac      bool
-	sequence uint16
-	origin   uint32
+	session atomic.Pointer[gortsplib.ServerSession]
+	begin   sync.Once
+	finish  sync.Once
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
 }
 
 // newViewer waits for the camera's first picture: the description needs it.
@@ -67,16 +55,16 @@ func (h *handler) newViewer(id string) (*viewer, error) {
 		reader.Close()
 		return nil, err
 	}
-	v := &viewer{camera: id, reader: reader, video: first.Codec.Type(), cancel: func() {}, origin: rand.Uint32()}
+	v := &viewer{camera: id, reader: reader, video: first.Codec.Type(), cancel: func() {}, asked: -1}
+	v.tracks[rtsp.Video] = newTrack(96, 90000, true)
 	video, err := videoFormat(first.Codec)
 	if err != nil {
 		reader.Close()
 		return nil, err
 	}
 	medias := []*description.Media{{Type: description.MediaTypeVideo, Formats: []format.Format{video}}}
-	if v.sound = newSoundTrack(first.With); v.sound != nil {
-		medias = append(medias, v.sound.media)
-		reader.Listen(true)
+	if sound := v.sound(first.With); sound != nil {
+		medias = append(medias, &description.Media{Type: description.MediaTypeAudio, Formats: []format.Format{sound}})
 	}
 	v.stream = &gortsplib.ServerStream{Server: h.rtsp, Desc: &description.Session{Title: id, Medias: medias}}
 	if err := v.stream.Initialize(); err != nil {
@@ -96,23 +84,21 @@ func videoFormat(c av.CodecData) (format.Format, error) {
 	return nil, fmt.Errorf("rtpout: no RTP for codec %v", c.Type())
 }
 
-func newSoundTrack(c av.CodecData) *soundTrack {
-	var f format.Format
-	s := &soundTrack{origin: rand.Uint32()}
+// sound prepares the track of the sound that comes with the pictures; nil: none that RTP carries.
+func (v *viewer) sound(c av.CodecData) format.Format {
 	switch c := c.(type) {
 	case *aacparser.CodecData:
 		var config mpeg4audio.AudioSpecificConfig
 		if config.Unmarshal(c.ConfigBytes) != nil {
 			return nil
 		}
-		s.aac, s.rate = true, config.SampleRate
-		s.encoder = rtpmpeg4audio.Encoder{PayloadType: 97, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3}
-		if s.encoder.Init() != nil {
+		v.aac = &rtpmpeg4audio.Encoder{PayloadType: 97, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3, PayloadMaxSize: PayloadSize}
+		if v.aac.Init() != nil {
 			return nil
 		}
-		f = &format.MPEG4Audio{PayloadTyp: 97, Config: &config, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3}
+		v.tracks[rtsp.Sound] = newTrack(97, config.SampleRate, true)
+		return &format.MPEG4Audio{PayloadTyp: 97, Config: &config, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3}
 	case *rtsp.G711:
-		s.rate = c.Rate
 		g := &format.G711{PayloadTyp: 98, MULaw: c.MuLaw, SampleRate: c.Rate, ChannelCount: c.Channels}
 		if c.Rate == 8000 && c.Channels == 1 { // the static ones of RFC 3551
 			g.PayloadTyp = 8
@@ -120,22 +106,22 @@ func newSoundTrack(c av.CodecData) *soundTrack {
 				g.PayloadTyp = 0
 			}
 		}
-		f = g
-	default:
-		return nil
+		v.tracks[rtsp.Sound] = newTrack(g.PayloadTyp, c.Rate, false)
+		return g
 	}
-	s.media = &description.Media{Type: description.MediaTypeAudio, Formats: []format.Format{f}}
-	return s
+	return nil
 }
 
 // play begins to send, once.
-func (v *viewer) play(life context.Context, session *gortsplib.ServerSession) {
+func (v *viewer) play(life context.Context, session *gortsplib.ServerSession, out *line) {
 	v.begin.Do(func() {
+		v.session.Store(session)
 		ctx, cancel := context.WithCancel(life)
 		v.cancel = cancel
+		v.reader.Listen(v.tracks[rtsp.Sound].wanted)
 		v.reader.Rewind() // what was cached when it was described is old now
 		v.work.Go(func() {
-			if err := v.send(ctx); err != nil && ctx.Err() == nil {
+			if err := v.send(ctx, out); err != nil && ctx.Err() == nil {
 				session.Close()
 			}
 		})
@@ -154,72 +140,33 @@ func (v *viewer) close() {
 
 var errOtherCodec = errors.New("rtpout: the camera changed to another codec; the client asks anew")
 
-func (v *viewer) send(ctx context.Context) error {
-	skip := false
+func (v *viewer) send(ctx context.Context, out *line) error {
 	for {
 		item, err := v.reader.Next(ctx)
 		if err != nil {
 			return err
 		}
 		p := item.Packet
-		switch {
-		case p == nil: // pictures will go on, on the same time line
+		if p == nil { // pictures will go on, on the same time line
 			continue
-		case p.IsSound():
-			err = v.sound.write(v.stream, p)
-		case p.Codec.Type() != v.video:
+		}
+		t := &v.tracks[p.Idx]
+		if !t.wanted {
+			continue
+		}
+		var payloads [][]byte
+		switch {
+		case !p.IsSound() && p.Codec.Type() != v.video:
 			return errOtherCodec
+		case !p.IsSound():
+			payloads = p.Payloads(func(p *streams.Packet) [][]byte { return Payloads(p, PayloadSize) })
+		case v.aac != nil:
+			payloads = bodies(v.aac.Encode([][]byte{p.Data}))
 		default:
-			skip = (skip || v.torn.Swap(false)) && !p.IsKeyFrame
-			if skip {
-				continue
-			}
-			err = v.show(p)
+			payloads = [][]byte{p.Data}
 		}
-		if err != nil {
+		if err := out.send(t.packets(p, payloads, time.Now())); err != nil {
 			return err
 		}
 	}
-}
-
-// show sends a picture.
-func (v *viewer) show(p *streams.Packet) error {
-	payloads := p.Payloads(func(p *streams.Packet) [][]byte { return Payloads(p, PayloadSize) })
-	stamp := v.origin + uint32(ticks(p.Time+p.CompositionTime, 90000))
-	for i, payload := range payloads {
-		v.sequence++
-		err := v.stream.WritePacketRTPWithNTP(v.stream.Desc.Medias[0], &rtp.Packet{
-			Header:  rtp.Header{Version: 2, PayloadType: 96, SequenceNumber: v.sequence, Timestamp: stamp, Marker: i == len(payloads)-1},
-			Payload: payload,
-		}, p.Arrived)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *soundTrack) write(stream *gortsplib.ServerStream, p *streams.Packet) error {
-	stamp := s.origin + uint32(ticks(p.Time, s.rate))
-	packets := []*rtp.Packet{{Header: rtp.Header{Version: 2}, Payload: p.Data}}
-	if s.aac {
-		var err error
-		if packets, err = s.encoder.Encode([][]byte{p.Data}); err != nil {
-			return nil // one frame that cannot be sent is no reason to end
-		}
-	}
-	for _, packet := range packets {
-		s.sequence++
-		packet.PayloadType, packet.SequenceNumber, packet.Timestamp = s.media.Formats[0].PayloadType(), s.sequence, stamp
-		if err := stream.WritePacketRTPWithNTP(s.media, packet, p.Arrived); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// ticks converts to a clock of that rate, rounding to the nearest; seconds and rest apart, against overflow.
-func ticks(d time.Duration, rate int) int64 {
-	r := time.Duration(rate)
-	return int64(d/time.Second*r) + int64((d%time.Second*r+time.Second/2)/time.Second)
 }
