@@ -43,7 +43,7 @@ type Server struct {
 
 	mu     sync.Mutex
 	closed bool
-	films  map[string]*film
+	films  map[string]*movie
 	work   sync.WaitGroup
 }
 
@@ -53,7 +53,7 @@ func New(c Config) *Server {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	s := &Server{config: c, films: map[string]*film{}}
+	s := &Server{config: c, films: map[string]*movie{}}
 	s.ctx, s.end = context.WithCancel(context.Background()) // until Run ends
 	return s
 }
@@ -105,7 +105,7 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, camera, file stri
 	return nil
 }
 
-func (s *Server) playlist(ctx context.Context, w http.ResponseWriter, r *http.Request, f *film) error {
+func (s *Server) playlist(ctx context.Context, w http.ResponseWriter, r *http.Request, f *movie) error {
 	at := position{segment: -1}
 	query := r.URL.Query()
 	if text := query.Get("_HLS_msn"); text != "" {
@@ -146,7 +146,7 @@ func (s *Server) why(err error, camera string) error {
 }
 
 // film finds or starts the film of a camera.
-func (s *Server) film(camera string) (*film, error) {
+func (s *Server) film(camera string) (*movie, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.films[camera]; f != nil {
@@ -161,7 +161,7 @@ func (s *Server) film(camera string) (*film, error) {
 		return nil, err
 	}
 	reader.Listen(true)
-	f := newFilm(camera)
+	f := newMovie(camera)
 	s.films[camera] = f
 	s.work.Go(func() {
 		err := f.run(s.ctx, reader, s.config.Linger)

@@ -9,7 +9,7 @@ import (
 )
 
 // playlist writes the media playlist once the position is there.
-func (f *film) playlist(ctx context.Context, at position) (string, error) {
+func (f *movie) playlist(ctx context.Context, at position) (string, error) {
 	if err := f.await(ctx, at); err != nil {
 		return "", err
 	}
@@ -33,7 +33,7 @@ func (f *film) playlist(ctx context.Context, at position) (string, error) {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:%d\n", int(math.Ceil(target.Seconds())))
+	fmt.Fprintf(&b, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:%d\n", int(math.Round(target.Seconds())))
 	fmt.Fprintf(&b, "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=%.3f\n#EXT-X-PART-INF:PART-TARGET=%.3f\n", 3*longest.Seconds(), longest.Seconds())
 	fmt.Fprintf(&b, "#EXT-X-MEDIA-SEQUENCE:%d\n#EXT-X-DISCONTINUITY-SEQUENCE:%d\n", f.first+from, breaks)
 	init := -1
@@ -64,7 +64,7 @@ func (f *film) playlist(ctx context.Context, at position) (string, error) {
 	return b.String(), nil
 }
 
-func (f *film) parts(b *strings.Builder, n int, s *segment) {
+func (f *movie) parts(b *strings.Builder, n int, s *segment) {
 	for i, p := range s.parts {
 		independent := ""
 		if p.independent {

@@ -41,8 +41,8 @@ type segment struct {
 // position of a part that a client waits for; part -1: the whole segment; segment -1: any whole one.
 type position struct{ segment, part int }
 
-// film is one camera being cut.
-type film struct {
+// movie is one camera being cut.
+type movie struct {
 	camera string
 
 	mu       sync.Mutex
@@ -63,18 +63,18 @@ type film struct {
 	last  time.Duration // of its last picture
 }
 
-func newFilm(camera string) *film {
-	return &film{camera: camera, touched: time.Now(), wake: make(chan struct{}), inits: map[int][]byte{}, newest: -1}
+func newMovie(camera string) *movie {
+	return &movie{camera: camera, touched: time.Now(), wake: make(chan struct{}), inits: map[int][]byte{}, newest: -1}
 }
 
-func (f *film) touch() {
+func (f *movie) touch() {
 	f.mu.Lock()
 	f.touched = time.Now()
 	f.mu.Unlock()
 }
 
 // over lets those go who still wait.
-func (f *film) over() {
+func (f *movie) over() {
 	f.mu.Lock()
 	f.ended = true
 	f.grown()
@@ -87,7 +87,7 @@ var (
 )
 
 // run cuts until ctx ends, the camera is removed, or nobody has asked for linger.
-func (f *film) run(ctx context.Context, reader *streams.Reader, linger time.Duration) error {
+func (f *movie) run(ctx context.Context, reader *streams.Reader, linger time.Duration) error {
 	for {
 		beat, cancel := context.WithTimeoutCause(ctx, time.Second, errBeat)
 		item, err := reader.Next(beat)
@@ -114,7 +114,7 @@ func (f *film) run(ctx context.Context, reader *streams.Reader, linger time.Dura
 }
 
 // take adds a packet. f.mu is held.
-func (f *film) take(p *streams.Packet) {
+func (f *movie) take(p *streams.Packet) {
 	if p.IsSound() {
 		if len(f.open.fragments) > 0 && f.codecs.Sound == p.Codec {
 			f.open.fragments = append(f.open.fragments, p.Fragment(mse.Fragment))
@@ -144,7 +144,7 @@ func (f *film) take(p *streams.Packet) {
 }
 
 // current is the segment that is being made.
-func (f *film) current() *segment {
+func (f *movie) current() *segment {
 	if n := len(f.segments); n > 0 && !f.segments[n-1].whole {
 		return f.segments[n-1]
 	}
@@ -152,10 +152,10 @@ func (f *film) current() *segment {
 }
 
 // startOf the current segment on the stream's time line.
-func (f *film) startOf(s *segment) time.Duration { return f.begin - s.duration }
+func (f *movie) startOf(s *segment) time.Duration { return f.begin - s.duration }
 
 // closePart ends the part at the picture that comes next.
-func (f *film) closePart(next time.Duration) {
+func (f *movie) closePart(next time.Duration) {
 	s := f.current()
 	if s == nil || len(f.open.fragments) == 0 {
 		return
@@ -168,7 +168,7 @@ func (f *film) closePart(next time.Duration) {
 	f.grown()
 }
 
-func (f *film) closeSegment() {
+func (f *movie) closeSegment() {
 	if s := f.current(); s != nil {
 		s.whole = true
 	}
@@ -190,7 +190,7 @@ func (f *film) closeSegment() {
 }
 
 // openSegment begins one, with a new init segment if the codecs have changed; false: no fragments of these.
-func (f *film) openSegment(codecs mse.Codecs, at time.Time) bool {
+func (f *movie) openSegment(codecs mse.Codecs, at time.Time) bool {
 	changed := codecs != f.codecs
 	if changed {
 		_, init, err := codecs.Init()
@@ -206,13 +206,13 @@ func (f *film) openSegment(codecs mse.Codecs, at time.Time) bool {
 }
 
 // grown wakes those who wait. f.mu is held.
-func (f *film) grown() {
+func (f *movie) grown() {
 	close(f.wake)
 	f.wake = make(chan struct{})
 }
 
 // has tells whether a position is there. f.mu is held.
-func (f *film) has(at position) bool {
+func (f *movie) has(at position) bool {
 	if at.segment < 0 {
 		return len(f.segments) > 0 && f.segments[0].whole
 	}
@@ -230,7 +230,7 @@ func (f *film) has(at position) bool {
 
 // await waits for a position and returns with f.mu held, or with an error and not. Positions further away than the
 // next segment are refused: a client that guesses must not hold a connection.
-func (f *film) await(ctx context.Context, at position) error {
+func (f *movie) await(ctx context.Context, at position) error {
 	f.mu.Lock()
 	for !f.has(at) {
 		if f.ended || at.segment > f.first+len(f.segments)+1 {
@@ -255,7 +255,7 @@ func (f *film) await(ctx context.Context, at position) error {
 }
 
 // file is the content of an init segment, a segment or a part.
-func (f *film) file(ctx context.Context, file string) ([][]byte, error) {
+func (f *movie) file(ctx context.Context, file string) ([][]byte, error) {
 	kind, n, p, err := name(file)
 	if err != nil {
 		return nil, err
