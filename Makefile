@@ -17,7 +17,7 @@ define install
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
-.PHONY: run build test check go-test e2e storm shots bench bench-live fault fault-long fault-proxy fuzz clips clean
+.PHONY: run build test check go-test e2e storm shots bench bench-live bench-video fault fault-long fault-proxy fuzz clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -92,6 +92,11 @@ bench-live: build
 	$(call install,$(RUN_PACKAGES))
 	cd dashboard/live/bench && go build -o ../../../bin/bench-live .
 	bin/gridwall postgres -- bin/bench-live --gridwall=bin/gridwall $(BENCH) all
+
+# What a relay of video costs beside the least one, a few minutes; BENCH=--quick for one.
+bench-video:
+	go build -o bin/bench-video ./streams/bench
+	bin/bench-video $(BENCH)
 
 # Every fuzz target for FUZZTIME.
 FUZZTIME ?= 30s

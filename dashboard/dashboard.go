@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 
@@ -25,6 +26,10 @@ import (
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
 	"gridwall/streams"
+	"gridwall/streams/hls"
+	"gridwall/streams/rtpout"
+	"gridwall/streams/rtsp"
+	"gridwall/streams/still"
 	"gridwall/streams/whep"
 )
 
@@ -37,6 +42,10 @@ type Config struct {
 	Pages fs.FS
 	// WebRTCAddr is the UDP address that video goes out by, host:port; port 0 takes a free one.
 	WebRTCAddr string
+	// RTSP is where video goes out for other players; nil: it does not.
+	RTSP net.Listener
+	// CameraNet is where cameras may be, and whom rtsps ones are signed by.
+	CameraNet rtsp.Net
 	// SettableClock lets administrators stop the clock: for scenarios, drills and the demo.
 	SettableClock bool
 	// KeepMonths is how many whole months of the log are kept beside the present one; 0: all.
@@ -57,6 +66,8 @@ type Dashboard struct {
 	alarms  *alarms.Room
 	hub     *streams.Hub
 	whep    *whep.Server
+	hls     *hls.Server
+	rtsp    *rtpout.Server // nil: no RTSP
 	log     *live.Log
 	writer  *live.Writer
 	keeper  *live.Keeper
@@ -86,7 +97,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		return nil, err
 	}
 	d.cameras = cameras.New(c.Pool, d.places.Tiles(), now, c.Log)
-	d.hub = streams.New(streams.Config{Log: c.Log, OnStatus: d.cameras.OnStatus})
+	d.hub = streams.New(streams.Config{Log: c.Log, OnStatus: d.cameras.OnStatus, Net: c.CameraNet})
 	d.cameras.Use(d.hub)
 	if err := d.cameras.Load(ctx); err != nil {
 		return nil, err
@@ -103,6 +114,12 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if d.whep, err = whep.New(whep.Config{Hub: d.hub, Addr: c.WebRTCAddr, Log: c.Log}); err != nil {
 		return nil, err
 	}
+	d.hls = hls.New(hls.Config{Hub: d.hub, Log: c.Log})
+	if c.RTSP != nil {
+		if d.rtsp, err = rtpout.New(rtpout.Config{Hub: d.hub, Listener: c.RTSP, Allowed: d.mayPlay, Log: c.Log}); err != nil {
+			return nil, err
+		}
+	}
 	d.live, err = live.Open(ctx, live.Config{
 		Pool: c.Pool, Tables: []live.Table{files.Table(), d.alarms.Table(), cameras.Table()}, Under: d.under, Locate: d.cellOf, Again: api.Again(d.Access), Clock: now, Log: c.Log,
 	})
@@ -112,7 +129,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	d.log = &live.Log{Pool: c.Pool, Hub: d.live, From: head, Heard: d.heard, Log: c.Log}
 	d.api = api.New(ctx, api.Config{
 		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
-		Places: d.places, Hub: d.hub, WHEP: d.whep, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
+		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})
 	return d, nil
@@ -124,7 +141,11 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	for _, room := range []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.cameras.Run, d.alarms.Run} {
+	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.cameras.Run, d.alarms.Run}
+	if d.rtsp != nil {
+		rooms = append(rooms, d.rtsp.Run)
+	}
+	for _, room := range rooms {
 		group.Go(func() error { return room(ctx) })
 	}
 	return group.Wait()

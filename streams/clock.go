@@ -52,3 +52,28 @@ func (c *clock) step(camera time.Duration) time.Duration {
 	c.now += step
 	return c.now
 }
+
+// soundClock puts the sound of a camera on the time line of its pictures: each frame follows the last one without a
+// seam while the two agree within soundSlip; a hole stays a hole, and what comes too early is left out.
+type soundClock struct {
+	next    time.Duration
+	started bool
+}
+
+const soundSlip = 100 * time.Millisecond
+
+// step takes where the pictures' clock would put a frame, and how long it lasts; false: leave it out.
+func (c *soundClock) step(at, lasts time.Duration) (time.Duration, bool) {
+	switch {
+	case at < 0, c.started && at < c.next-soundSlip:
+		return 0, false
+	case !c.started, at > c.next+soundSlip:
+		c.started, c.next = true, at
+	}
+	at = c.next
+	c.next += lasts
+	return at, true
+}
+
+// at is where the stream's time line has the camera's time t.
+func (c *clock) at(t time.Duration) time.Duration { return c.now + t - c.last }

@@ -19,8 +19,8 @@ func TestACameraThatWeDidNotWritePlaysWithBFramesAndSlices(t *testing.T) {
 	for range 120 {
 		p := packet(t, r).Packet
 		if last == nil {
-			if !p.IsKeyFrame || p.Codec.Width() != 1280 || p.Codec.Height() != 720 {
-				t.Fatalf("first packet: keyframe %v, %d x %d", p.IsKeyFrame, p.Codec.Width(), p.Codec.Height())
+			if width, height := p.Size(); !p.IsKeyFrame || width != 1280 || height != 720 {
+				t.Fatalf("first packet: keyframe %v, %d x %d", p.IsKeyFrame, width, height)
 			}
 		} else if p.Time <= last.Time || p.Time-last.Time > 150*time.Millisecond {
 			t.Fatalf("decode time %v after %v", p.Time, last.Time)

@@ -18,8 +18,11 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"gridwall/streams/rtsp"
 )
 
 // ErrUnknownCamera: no camera of that id was Set, or it has been removed.
@@ -33,7 +36,13 @@ type Camera struct {
 	ID     string
 	URL    string // with user and password; leaves the hub only towards the camera
 	Pinned bool   // pulled even if nobody watches
+	// Sub is the address of a smaller picture of the same camera; empty: there is none. It is opened as SubID(ID),
+	// its state is told to its viewers only, and it is not probed.
+	Sub string
 }
+
+// SubID names the sub-stream of a camera. No camera has a ~ in its id.
+func SubID(id string) string { return id + "~sub" }
 
 // Config of a Hub. The zero value works.
 type Config struct {
@@ -57,6 +66,12 @@ type Config struct {
 	// look like an attack. Defaults 50 and 64: 309 cameras take 7 s, all of them dark 25 s.
 	ProbesPerSecond int
 	Probes          int
+	// StartsPerSecond bounds how fast connections for viewers are opened, DeviceStartsPerSecond how fast to one host: a
+	// recorder with 64 channels falls over when all are asked for at once. Defaults 100 and 50.
+	StartsPerSecond       int
+	DeviceStartsPerSecond int
+	// Net says where cameras may be and whom they are signed by. Default: anywhere, the system's authorities.
+	Net rtsp.Net
 }
 
 // Hub relays every camera it has been given. New is the only way to make one; Run must run.
@@ -66,6 +81,7 @@ type Hub struct {
 	metrics metrics
 	notify  notifier
 	start   pending
+	starts  starts
 
 	mu      sync.Mutex
 	streams map[string]*stream
@@ -83,8 +99,11 @@ func New(c Config) *Hub {
 	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, 5*time.Second)
 	c.ProbesPerSecond = cmp.Or(c.ProbesPerSecond, 50)
 	c.Probes = cmp.Or(c.Probes, 64)
+	c.StartsPerSecond = cmp.Or(c.StartsPerSecond, 100)
+	c.DeviceStartsPerSecond = cmp.Or(c.DeviceStartsPerSecond, 50)
 	return &Hub{
 		config:  c,
+		starts:  starts{gap: time.Second / time.Duration(c.StartsPerSecond), deviceGap: time.Second / time.Duration(c.DeviceStartsPerSecond)},
 		log:     c.Log,
 		streams: make(map[string]*stream),
 		notify:  notifier{changed: make(map[string]Status), wake: make(chan struct{}, 1)},
@@ -118,7 +137,7 @@ func (h *Hub) Set(cameras []Camera) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	keep := make(map[string]bool, len(cameras))
-	for _, c := range cameras {
+	for _, c := range withSubs(cameras) {
 		keep[c.ID] = true
 		s := h.streams[c.ID]
 		if s == nil {
@@ -150,6 +169,21 @@ func (h *Hub) Set(cameras []Camera) {
 		s.mu.Unlock()
 	}
 }
+
+// withSubs lists the sub-streams as cameras beside the others.
+func withSubs(cameras []Camera) []Camera {
+	all := make([]Camera, 0, len(cameras))
+	for _, c := range cameras {
+		all = append(all, c)
+		if c.Sub != "" {
+			all = append(all, Camera{ID: SubID(c.ID), URL: c.Sub})
+		}
+	}
+	return all
+}
+
+// sub tells whether the stream is a sub-stream.
+func (s *stream) sub() bool { return strings.HasSuffix(s.id, SubID("")) }
 
 // demand starts the stream's run if it is wanted and sleeps, and wakes it if not. s.mu is held.
 func (s *stream) demand() {
@@ -196,6 +230,9 @@ func (h *Hub) Statuses() map[string]Status {
 	all := h.all()
 	statuses := make(map[string]Status, len(all))
 	for _, s := range all {
+		if s.sub() {
+			continue
+		}
 		s.mu.Lock()
 		statuses[s.id] = s.status
 		s.mu.Unlock()

@@ -136,8 +136,8 @@ func TestTheFirstViewerStartsThePullAndTheSecondSeesAKeyframeAtOnce(t *testing.T
 
 	first := open(t, h, "C001")
 	item := packet(t, first)
-	if !item.Packet.IsKeyFrame || item.Packet.Codec.Width() != 640 || item.Packet.Codec.Height() != 360 {
-		t.Fatalf("first packet: keyframe %v, %d x %d", item.Packet.IsKeyFrame, item.Packet.Codec.Width(), item.Packet.Codec.Height())
+	if width, height := item.Packet.Size(); !item.Packet.IsKeyFrame || width != 640 || height != 360 {
+		t.Fatalf("first packet: keyframe %v, %d x %d", item.Packet.IsKeyFrame, width, height)
 	}
 	for range 30 {
 		packet(t, first)
@@ -257,7 +257,7 @@ func TestFaultsAreToldInWords(t *testing.T) {
 		{"bad description", streamtest.BadSDP, streams.Offline},
 		{"wrong password", streamtest.Refuse, streams.AuthFailed},
 		{"no keyframe", streamtest.NoKeyframe, streams.NoKeyframe},
-		{"H.265", streamtest.OtherCodec, streams.WrongCodec},
+		{"MPEG-4", streamtest.OtherCodec, streams.WrongCodec},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

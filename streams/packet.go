@@ -6,17 +6,23 @@ import (
 	"time"
 
 	"github.com/deepch/vdk/av"
-	"github.com/deepch/vdk/codec/h264parser"
+
+	"gridwall/streams/rtsp"
 )
 
-// Packet is one access unit on its way to every reader of a stream. It is shared: nobody changes it.
+// Packet is one access unit, or one frame of sound, on its way to every reader of a stream. It is shared: nobody
+// changes it.
 //
-// Time is the decode time on the stream's own clock, which starts at 0, never goes back and does not jump
-// when the camera reconnects. Duration is the nominal frame interval.
+// Time is the decode time on the stream's own clock, one for pictures and sound, which starts at 0, never goes back
+// and does not jump when the camera reconnects. Duration is the nominal frame interval, of sound its length.
 type Packet struct {
 	av.Packet
-	Codec    *h264parser.CodecData // in force for this packet; another pointer means other parameter sets
-	Sequence uint64                // number of the frame in the stream, without gaps
+	// Codec is what is in force for this packet, a pointer to vdk's CodecData of H.264, H.265 or AAC, or *rtsp.G711;
+	// another pointer means other parameter sets.
+	Codec av.CodecData
+	// With is the codec of the sound that goes with pictures; nil: the camera sends none.
+	With     av.CodecData
+	Sequence uint64 // number of the packet in the stream, without gaps
 	Arrived  time.Time
 
 	fragment form[[]byte]
@@ -32,6 +38,17 @@ type form[T any] struct {
 func (f *form[T]) get(make func() T) T {
 	f.once.Do(func() { f.value = make() })
 	return f.value
+}
+
+// IsSound tells sound from pictures.
+func (p *Packet) IsSound() bool { return p.Idx == rtsp.Sound }
+
+// Size is the size of the pictures in pixels; 0 for sound.
+func (p *Packet) Size() (width, height int) {
+	if v, ok := p.Codec.(av.VideoCodecData); ok {
+		return v.Width(), v.Height()
+	}
+	return 0, 0
 }
 
 // Fragment returns the packet's fMP4 fragment; build runs at most once a packet.

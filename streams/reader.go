@@ -2,6 +2,7 @@ package streams
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -118,6 +119,45 @@ func (r *Reader) Next(ctx context.Context) (Item, error) {
 			return Item{}, ErrReaderClosed
 		}
 	}
+}
+
+// firstWait is how long First waits for a camera that has to be connected.
+const firstWait = 10 * time.Second
+
+var errNoPicture = errors.New("no picture in time")
+
+// First waits for the first picture of reader, which watches camera id: at most 10 s or until ctx ends. It returns
+// *UnavailableError with the reason in words, ErrUnknownCamera, or ctx's cause.
+func (h *Hub) First(ctx context.Context, reader *Reader, id string) (*Packet, error) {
+	wait, cancel := context.WithTimeoutCause(ctx, firstWait, errNoPicture)
+	defer cancel()
+	for {
+		item, err := reader.Next(wait)
+		switch {
+		case errors.Is(err, errNoPicture):
+			status, err := h.Status(id)
+			if err != nil {
+				return nil, err
+			}
+			if status.Reason == (Text{}) {
+				status.Reason = Text{"摄像机在规定时间内没有送来画面", "the camera sent no picture in time"}
+			}
+			return nil, &UnavailableError{Camera: id, Status: status}
+		case err != nil:
+			return nil, err
+		case item.Packet != nil && !item.Packet.IsSound():
+			return item.Packet, nil
+		case item.Packet == nil && item.Status.Reason != Text{}:
+			return nil, &UnavailableError{Camera: id, Status: item.Status}
+		}
+	}
+}
+
+// Listen turns sound on or off; a new reader has none.
+func (r *Reader) Listen(on bool) {
+	r.stream.mu.Lock()
+	r.cursor.sound = on
+	r.stream.mu.Unlock()
 }
 
 // Rewind makes the next packet the newest keyframe again, for a viewer whose decoder lost its way. It tells

@@ -84,6 +84,7 @@ type cursor struct {
 	at      uint64
 	joined  uint64 // packets before it are Cached
 	waitKey bool   // skip to the next keyframe
+	sound   bool   // give sound too
 	lost    uint64 // packets skipped since the last one given
 }
 
@@ -107,6 +108,9 @@ func (r *ring) take(c *cursor) (Item, bool) {
 			c.waitKey = true
 			item.Lost, c.lost = c.lost, 0
 			return item, true
+		}
+		if item.Packet.IsSound() && (!c.sound || c.waitKey) {
+			continue
 		}
 		if c.waitKey {
 			if !item.Packet.IsKeyFrame {

@@ -89,8 +89,8 @@ func diagnose(err error) (State, Text) {
 		return WrongCodec, Text{"摄像机没有视频码流", "the camera offers no video"}
 	case errors.As(err, &codec):
 		return WrongCodec, Text{
-			"视频编码为 " + codec.Codec + ",请在摄像机上改为 H.264",
-			"the video is " + codec.Codec + "; set the camera to H.264",
+			"视频编码为 " + codec.Codec + ",请在摄像机上改为 H.264 或 H.265",
+			"the video is " + codec.Codec + "; set the camera to H.264 or H.265",
 		}
 	case errors.Is(err, rtsp.ErrTimeout):
 		return Stalled, Text{"已连接,但长时间没有画面数据", "connected, but no picture data for a long time"}
@@ -100,6 +100,10 @@ func diagnose(err error) (State, Text) {
 		return Offline, Text{"摄像机的视频描述(SDP)无法解析", "the camera's video description (SDP) cannot be read"}
 	case errors.Is(err, rtsp.ErrBadURL):
 		return Offline, Text{"摄像机地址不正确,应为 rtsp://主机[:端口]/路径", "the camera's address is wrong; it must be rtsp://host[:port]/path"}
+	case errors.Is(err, rtsp.ErrForbidden):
+		return Offline, Text{"摄像机地址不在允许的网段内，请联系管理员把网段加入 camera-networks", "the camera's address is in no allowed network; have an administrator add it to camera-networks"}
+	case errors.Is(err, rtsp.ErrCertificate):
+		return Offline, Text{"摄像机的证书不受信任，请把签发它的证书加入 camera-ca", "the camera's certificate is not trusted; add the one that signed it to camera-ca"}
 	case errors.Is(err, rtsp.ErrRedirect):
 		return Offline, Text{"摄像机转向了另一台主机,请直接填写那台主机的地址", "the camera redirects to another host; enter that host's address"}
 	case errors.As(err, &dns):

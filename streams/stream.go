@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/deepch/vdk/av"
-	"github.com/deepch/vdk/codec/h264parser"
 
 	"gridwall/streams/rtsp"
 )
@@ -37,7 +36,9 @@ type stream struct {
 	ring    ring
 	wake    chan struct{}     // closed when the ring grows; nil while nobody waits
 	woken   []chan<- struct{} // of readers that follow many streams
-	codec   *h264parser.CodecData
+	codec   av.CodecData
+	sound   av.CodecData // of this pull; nil: none
+	sounds  soundClock
 	frames  uint64       // numbers packets
 	heard   atomic.Int64 // last RTP of this pull, Unix nanoseconds
 	playing time.Time    // the camera agreed to send; zero outside a pull
@@ -82,7 +83,7 @@ func (s *stream) run(ctx context.Context) {
 		camera, version, locked := s.camera, s.version, s.locked()
 		if !locked {
 			s.playing, s.framed = time.Time{}, time.Time{}
-			s.codec = nil
+			s.codec, s.sound = nil, nil
 			s.clock.resume()
 			if s.status.State == Unknown || s.status.State == Online {
 				s.setStatus(Connecting, Text{})
@@ -94,7 +95,12 @@ func (s *stream) run(ctx context.Context) {
 		if locked {
 			err = s.await(ctx, version, nil, 0)
 		} else {
-			err = s.pull(ctx, camera, version)
+			if pause := s.hub.starts.reserve(camera.URL, time.Now()); pause > 0 {
+				err = s.await(ctx, version, nil, pause)
+			}
+			if err == nil {
+				err = s.pull(ctx, camera, version)
+			}
 		}
 		if s.ended(ctx, err) {
 			return
@@ -177,9 +183,11 @@ func (s *stream) pull(ctx context.Context, camera Camera, version int) error {
 	defer cancel(nil)
 	source := &rtsp.Source{
 		URL:      camera.URL,
+		Net:      s.hub.config.Net,
 		OnPlay:   s.onPlay,
 		OnBytes:  s.onBytes,
 		OnCodec:  s.onCodec,
+		OnSound:  s.onSound,
 		OnPacket: s.onPacket,
 		OnDamage: func() { s.hub.metrics.damaged.Add(1) },
 	}
@@ -298,9 +306,15 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-func (s *stream) onCodec(c *h264parser.CodecData) {
+func (s *stream) onCodec(c av.CodecData) {
 	s.mu.Lock()
 	s.codec = c
+	s.mu.Unlock()
+}
+
+func (s *stream) onSound(c av.CodecData) {
+	s.mu.Lock()
+	s.sound = c
 	s.mu.Unlock()
 }
 
@@ -313,15 +327,33 @@ func (s *stream) onPacket(p av.Packet) {
 		return
 	}
 	now := time.Now()
+	if p.Idx == rtsp.Sound {
+		s.hear(p, now)
+		return
+	}
 	p.Time = s.clock.step(p.Time)
 	p.Duration = s.clock.nominal
 	s.framed = now
-	s.ring.add(&Packet{Packet: p, Codec: s.codec, Sequence: s.frames, Arrived: now})
+	s.ring.add(&Packet{Packet: p, Codec: s.codec, With: s.sound, Sequence: s.frames, Arrived: now})
 	s.frames++
 	if s.status.State != Live {
 		s.setStatus(Live, Text{})
 	}
 	s.wakeReaders()
+}
+
+// hear puts sound beside the pictures. It wakes nobody: readers take it with the next picture. s.mu is held.
+func (s *stream) hear(p av.Packet, now time.Time) {
+	if s.framed.IsZero() || s.sound == nil {
+		return // the pictures set the time line
+	}
+	at, ok := s.sounds.step(s.clock.at(p.Time), p.Duration)
+	if !ok {
+		return
+	}
+	p.Time = at
+	s.ring.add(&Packet{Packet: p, Codec: s.sound, Sequence: s.frames, Arrived: now})
+	s.frames++
 }
 
 // trouble tells the readers. s.mu is held.
@@ -349,7 +381,9 @@ func (s *stream) setStatus(state State, reason Text) bool {
 		return false
 	}
 	s.status = Status{State: state, Reason: reason, Since: time.Now()}
-	s.hub.notify.put(s.id, s.status)
+	if !s.sub() {
+		s.hub.notify.put(s.id, s.status)
+	}
 	return true
 }
 

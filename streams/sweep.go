@@ -63,7 +63,7 @@ func (h *Hub) sweep(ctx context.Context) int {
 func (s *stream) probeable() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.running && !s.removed && !s.locked()
+	return !s.running && !s.removed && !s.locked() && !s.sub()
 }
 
 // probe asks the camera once and keeps the answer, unless a pull has begun meanwhile.
@@ -73,7 +73,7 @@ func (s *stream) probe(ctx context.Context) {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeoutCause(ctx, s.hub.config.ProbeTimeout, errProbeTimeout)
 	defer cancel()
-	err := rtsp.Probe(ctx, url)
+	err := rtsp.Probe(ctx, url, s.hub.config.Net)
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errProbeTimeout) {
 		return // the hub stops
 	}

@@ -12,16 +12,16 @@ import { until } from './harness/server.mjs'
 import { WallPage } from './pages/wall.mjs'
 
 const script = fileURLToPath(new URL('../../streams/streamtest/foreign/server.py', import.meta.url))
-const needs = 'ffmpeg, python3-gi, gir1.2-gst-rtsp-server-1.0 and gstreamer1.0-plugins-good are needed for a foreign camera'
+export const needs = 'ffmpeg, python3-gi, gir1.2-gst-rtsp-server-1.0 and gstreamer1.0-plugins-good are needed for a foreign camera'
 
 /** GStreamer's RTSP server with a film that ffmpeg makes; undefined where either is missing and this is not CI. */
-class ForeignCamera {
-  static async start() {
+export class ForeignCamera {
+  static async start(codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '0', '-g', '50'], name = 'film.mp4') {
     const dir = await mkdtemp(join(tmpdir(), 'gridwall-foreign-'))
-    const film = join(dir, 'film.mp4')
+    const film = join(dir, name)
     const camera = new ForeignCamera(dir)
     try {
-      execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=25:duration=30', '-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '0', '-g', '50', film])
+      execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=size=1280x720:rate=25:duration=60', ...codecs, film])
       camera.child = spawn('/usr/bin/python3', [script, film], { stdio: ['pipe', 'pipe', 'inherit'] })
       const [line] = await Promise.race([once(createInterface(camera.child.stdout), 'line'), once(camera.child, 'exit').then(() => [''])])
       if (!line.startsWith('rtsp://')) throw new Error(needs)

@@ -1,4 +1,5 @@
 import { after, before } from 'node:test'
+import { codecs } from './codecs.mjs'
 import { desk } from './desk.mjs'
 import { foreign } from './foreign.mjs'
 import { recovery } from './recovery.mjs'
@@ -18,4 +19,5 @@ wall(world)
 desk(world)
 sc1(world)
 foreign(world)
+codecs(world)
 recovery(world)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -26,6 +27,7 @@ func demo(ctx context.Context, args []string) error {
 		return err
 	}
 	log := newLog()
+	s.cameraNets = cmp.Or(s.cameraNets, "0.0.0.0/0,::/0") // the demo's cameras are on the loopback
 	server, err := start(ctx, s, true, log)
 	if err != nil {
 		return err

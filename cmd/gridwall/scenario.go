@@ -61,7 +61,7 @@ func scenario(ctx context.Context, args []string) error {
 	if err := os.Chmod(dir, 0o755); err != nil { // the user postgres must get in
 		return err
 	}
-	s.dataDir, s.addr, s.database = dir, "127.0.0.1:0", ""
+	s.dataDir, s.addr, s.rtspAddr, s.database = dir, "127.0.0.1:0", "off", ""
 	server, err := start(ctx, s, true, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err

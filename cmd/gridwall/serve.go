@@ -58,6 +58,10 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	cameraNet, err := s.cameraNet()
+	if err != nil {
+		return nil, err
+	}
 	db, err := openDatabase(ctx, s, log)
 	if err != nil {
 		return nil, err
@@ -80,10 +84,19 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	if err != nil {
 		return fail(err)
 	}
-	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
-		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, AlarmRules: rules, Log: log})
+	rtspOut, err := s.rtspOut(host, log)
 	if err != nil {
 		listener.Close()
+		return fail(err)
+	}
+	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
+		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), RTSP: rtspOut, CameraNet: cameraNet,
+		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, AlarmRules: rules, Log: log})
+	if err != nil {
+		listener.Close()
+		if rtspOut != nil {
+			rtspOut.Close()
+		}
 		return fail(err)
 	}
 	web := &http.Server{Handler: dash.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}

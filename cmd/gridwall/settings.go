@@ -14,6 +14,9 @@ import (
 type settings struct {
 	addr       string // where HTTP is served; port 0 takes a free one
 	webRTCAddr string // UDP of WebRTC video; empty: the host of addr, a free port
+	rtspAddr   string // TCP of RTSP video for other players; off: none; empty: the host of addr, port 8554 if it is free
+	cameraNets string // networks that cameras may be in; empty: all but this machine's own
+	cameraCA   string // file of certificates that sign rtsps cameras; empty: the system's
 	dataDir    string // folder of the private cluster and the demo
 	database   string // DATABASE_URL; empty: the private cluster
 	keepMonths int    // whole months of the event log that are kept
@@ -26,6 +29,9 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.StringVar(&s.addr, "addr", env("GRIDWALL_ADDR", "127.0.0.1:8080"), "address of the web server; port 0 takes a free one")
 	set.StringVar(&s.webRTCAddr, "webrtc-addr", env("GRIDWALL_WEBRTC_ADDR", ""), "UDP address of WebRTC video (default the host of --addr, a free port)")
+	set.StringVar(&s.rtspAddr, "rtsp-addr", env("GRIDWALL_RTSP_ADDR", ""), "TCP address of RTSP video for other players, or off (default the host of --addr, port 8554 if it is free)")
+	set.StringVar(&s.cameraNets, "camera-networks", env("GRIDWALL_CAMERA_NETWORKS", ""), "networks that cameras may be in, like 10.0.0.0/8,192.168.7.0/24 (default all but this machine's own addresses)")
+	set.StringVar(&s.cameraCA, "camera-ca", env("GRIDWALL_CAMERA_CA", ""), "PEM file of certificates that sign rtsps cameras (default the system's)")
 	set.IntVar(&s.keepMonths, "keep-months", envInt("GRIDWALL_KEEP_MONTHS", 36), "whole months of the event log to keep beside the present one; 0 keeps all")
 	set.StringVar(&s.alarmRules, "alarm-rules", env("GRIDWALL_ALARM_RULES", ""), "file of the site's alarm rules (default those that are shipped)")
 	set.IntVar(&s.perAddress, "clients-per-address", envInt("GRIDWALL_CLIENTS_PER_ADDRESS", 256), "pages of one address that may follow at a time; behind a proxy all of them have its address")

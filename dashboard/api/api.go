@@ -32,6 +32,8 @@ import (
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
 	"gridwall/streams"
+	"gridwall/streams/hls"
+	"gridwall/streams/still"
 	"gridwall/streams/whep"
 )
 
@@ -48,6 +50,8 @@ type Config struct {
 	Places    *geo.Map
 	Hub       *streams.Hub
 	WHEP      *whep.Server
+	HLS       *hls.Server
+	Stills    *still.Taker
 	Live      *live.Socket
 	Writer    *live.Writer
 	Clock     *clock.Clock
@@ -117,10 +121,12 @@ func (s *Server) routes() []route {
 		{"POST /api/v1/cameras", access.CameraManage, s.saveCamera, "Add a camera or change the one of that id"},
 		{"GET /api/v1/cameras/near", access.MapRead, s.nearCameras, "Cameras around a point, ranked, each with its reason: lon, lat, limit"},
 		{"GET /api/v1/cameras/{id}", access.MapRead, s.getCamera, "One camera"},
+		{"GET /api/v1/cameras/{id}/snapshot.jpg", access.CameraPlay, s.snapshot, "The camera's last keyframe: a JPEG where ffmpeg is installed, else a film of one picture (video/mp4)"},
 		{"POST /streams/{id}/whep", access.CameraPlay, s.whepPlay, "Play a camera over WebRTC (WHEP)"},
 		{"DELETE /streams/{id}/whep/{session}", access.CameraPlay, s.whepEnd, "End a WHEP session"},
-		{"GET /streams", access.CameraPlay, s.pagePlay, "Play many cameras over one websocket: send {subscribe: [{stream, id, priority, visible}], unsubscribe: [stream]}"},
-		{"GET /streams/{id}/mse", access.CameraPlay, s.msePlay, "Play a camera over a websocket for Media Source Extensions"},
+		{"GET /streams", access.CameraPlay, s.pagePlay, "Play many cameras over one websocket: send {subscribe: [{stream, id, profile, priority, visible, sound}], unsubscribe: [stream]}"},
+		{"GET /streams/{id}/mse", access.CameraPlay, s.msePlay, "Play a camera over a websocket for Media Source Extensions: sound=1 for its AAC"},
+		{"GET /streams/{id}/hls/{file}", access.CameraPlay, s.hlsPlay, "Play a camera as Low-Latency HLS: index.m3u8"},
 
 		{"GET /live", access.SessionRead, s.live, "Websocket of events: since, audience, topics"},
 		{"POST /api/v1/positions", access.PositionReport, s.reportPosition, "Tell where one is: {lon, lat}"},

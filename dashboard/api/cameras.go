@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"gridwall/dashboard/access"
@@ -108,6 +109,31 @@ func (s *Server) msePlay(w http.ResponseWriter, r *http.Request, who access.Iden
 		return err
 	}
 	return mse.Serve(s.ctx, w, r, s.Hub, c.ID)
+}
+
+func (s *Server) hlsPlay(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	return s.HLS.Serve(w, r, c.ID, r.PathValue("file"))
+}
+
+func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	p, err := s.Stills.Take(r.Context(), c.ID)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", p.Type)
+	w.Header().Set("Content-Length", strconv.Itoa(len(p.Data)))
+	w.Header().Set("Cache-Control", "private, max-age=1")
+	w.Header().Set("Last-Modified", p.At.UTC().Format(http.TimeFormat))
+	_, err = w.Write(p.Data)
+	return err
 }
 
 func (s *Server) pagePlay(w http.ResponseWriter, r *http.Request, who access.Identity) error {

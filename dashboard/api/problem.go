@@ -24,6 +24,7 @@ import (
 	"gridwall/geo/grid"
 	"gridwall/geo/tile"
 	"gridwall/streams"
+	"gridwall/streams/hls"
 	"gridwall/streams/whep"
 )
 
@@ -147,14 +148,14 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	case errors.Is(err, grid.ErrOutside):
 		return http.StatusNotFound, "outside_grids", said{"位置不在任何网格内", "the point lies outside every grid"}, nil
 	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile),
-		errors.Is(err, streams.ErrUnknownCamera), errors.Is(err, whep.ErrNoSession), errors.Is(err, errNoRoute):
+		errors.Is(err, streams.ErrUnknownCamera), errors.Is(err, whep.ErrNoSession), errors.Is(err, hls.ErrNoFile), errors.Is(err, errNoRoute):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
 	case errors.As(err, &dark):
 		return http.StatusServiceUnavailable, "camera_" + string(dark.Status.State), said{cmp.Or(dark.Status.Reason.Zh, dark.Status.State.Text().Zh), cmp.Or(dark.Status.Reason.En, dark.Status.State.Text().En)}, nil
 	case errors.Is(err, whep.ErrBadOffer):
 		return http.StatusBadRequest, "offer_invalid", said{"SDP 无法使用：" + err.Error(), err.Error()}, nil
 	case errors.Is(err, whep.ErrNoCodec):
-		return http.StatusUnsupportedMediaType, "no_common_codec", said{"浏览器与摄像机没有共同的视频编码：" + err.Error(), err.Error()}, nil
+		return http.StatusUnsupportedMediaType, "no_common_codec", said{"此浏览器不能通过 WebRTC 播放这路视频（H.265 或含 B 帧）：请改用 MSE，或在摄像机上改为不含 B 帧的 H.264", err.Error() + "; use MSE, or set the camera to H.264 without B-frames"}, nil
 	case errors.Is(err, whep.ErrBusy):
 		return http.StatusServiceUnavailable, "too_many_viewers", said{"播放会话已满，请稍后再试", "no more sessions can be opened now"}, nil
 	case errors.Is(err, live.ErrBusy):

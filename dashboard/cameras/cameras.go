@@ -69,6 +69,7 @@ type Camera struct {
 
 	number uint64
 	url    string
+	subURL string
 	secret bool
 	pinned bool
 }
@@ -100,7 +101,7 @@ func New(pool *pgxpool.Pool, tiles *tile.Store, clock *clock.Clock, log *slog.Lo
 func (r *Room) Use(hub *streams.Hub) { r.hub = hub }
 
 const all = `
-SELECT n, id, name, url, grid, ST_X(geom), ST_Y(geom), bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, state, reason_zh, reason_en, since
+SELECT n, id, name, url, sub_url, grid, ST_X(geom), ST_Y(geom), bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, state, reason_zh, reason_en, since
 FROM camera
 ORDER BY id`
 
@@ -115,7 +116,7 @@ func (r *Room) Load(ctx context.Context) error {
 	cameras, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Camera, error) {
 		var c Camera
 		var zh, en *string
-		err := row.Scan(&c.number, &c.ID, &c.Name, &c.url, &c.Grid, &c.Location.Lon, &c.Location.Lat, &c.Bearing, &c.Angle, &c.RangeM, &c.HeightM,
+		err := row.Scan(&c.number, &c.ID, &c.Name, &c.url, &c.subURL, &c.Grid, &c.Location.Lon, &c.Location.Lat, &c.Bearing, &c.Angle, &c.RangeM, &c.HeightM,
 			&c.PTZ, &c.Indoor, &c.secret, &c.Purpose, &c.pinned, &c.State, &zh, &en, &c.Since)
 		c.Since = c.Since.UTC()
 		if zh != nil && en != nil {
@@ -131,7 +132,7 @@ func (r *Room) Load(ctx context.Context) error {
 	var features []tile.Feature
 	for i, c := range cameras {
 		byID[c.ID] = i
-		known[i] = streams.Camera{ID: c.ID, URL: c.url, Pinned: c.pinned}
+		known[i] = streams.Camera{ID: c.ID, URL: c.url, Sub: c.subURL, Pinned: c.pinned}
 		if !c.secret {
 			features = append(features, c.feature())
 		}
@@ -271,6 +272,7 @@ type Draft struct {
 	ID       string    `json:"id"`
 	Name     string    `json:"name"`
 	URL      string    `json:"url"`
+	SubURL   string    `json:"sub_url"` // 子码流; empty: there is none
 	Lon      float64   `json:"lon"`
 	Lat      float64   `json:"lat"`
 	Location *Location `json:"location"` // instead of lon, lat
@@ -295,7 +297,7 @@ func (d *Draft) check() *Text {
 		return &Text{"编号 id 应为 1 至 64 个字母、数字、点、横线或下划线", "id has 1 to 64 letters, digits, dots, hyphens or underscores"}
 	case strings.TrimSpace(d.Name) == "":
 		return &Text{"名称不能为空", "give the camera a name"}
-	case d.URL != "" && !strings.HasPrefix(d.URL, "rtsp://") && !strings.HasPrefix(d.URL, "rtsps://"):
+	case !rtspOrNone(d.URL), !rtspOrNone(d.SubURL):
 		return &Text{"地址应以 rtsp:// 或 rtsps:// 开头", "the address begins with rtsp:// or rtsps://"}
 	case d.Lon < -180 || d.Lon > 180 || d.Lat < -90 || d.Lat > 90:
 		return &Text{"位置应为经度、纬度（度）", "the location is longitude and latitude in degrees"}
@@ -311,13 +313,17 @@ func (d *Draft) check() *Text {
 	return nil
 }
 
+func rtspOrNone(address string) bool {
+	return address == "" || strings.HasPrefix(address, "rtsp://") || strings.HasPrefix(address, "rtsps://")
+}
+
 const upsert = `
-INSERT INTO camera (id, name, url, grid, geom, bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, switch)
-VALUES ($1, $2, $3, $4, ST_SetSRID(ST_MakePoint($5, $6), 4326), $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+INSERT INTO camera (id, name, url, grid, geom, bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, switch, sub_url)
+VALUES ($1, $2, $3, $4, ST_SetSRID(ST_MakePoint($5, $6), 4326), $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (id) DO UPDATE
 SET name = EXCLUDED.name, url = EXCLUDED.url, grid = EXCLUDED.grid, geom = EXCLUDED.geom, bearing_deg = EXCLUDED.bearing_deg, angle_deg = EXCLUDED.angle_deg,
     range_m = EXCLUDED.range_m, height_m = EXCLUDED.height_m, ptz = EXCLUDED.ptz, indoor = EXCLUDED.indoor, secret = EXCLUDED.secret,
-    purpose = EXCLUDED.purpose, pinned = EXCLUDED.pinned, switch = EXCLUDED.switch`
+    purpose = EXCLUDED.purpose, pinned = EXCLUDED.pinned, switch = EXCLUDED.switch, sub_url = EXCLUDED.sub_url`
 
 // Locator finds the grids of a point, street first: geo's Map, or an index alone.
 type Locator interface {
@@ -329,7 +335,7 @@ func queueUpsert(batch *pgx.Batch, d *Draft, places Locator) {
 	if path, err := places.Locate(orb.Point{d.Lon, d.Lat}); err == nil {
 		code = &path.Cell().Code
 	}
-	batch.Queue(upsert, d.ID, strings.TrimSpace(d.Name), d.URL, code, d.Lon, d.Lat, d.Bearing, d.Angle, d.RangeM, d.HeightM, d.PTZ, d.Indoor, d.Secret, d.Purpose, d.Pinned, strings.TrimSpace(d.Switch))
+	batch.Queue(upsert, d.ID, strings.TrimSpace(d.Name), d.URL, code, d.Lon, d.Lat, d.Bearing, d.Angle, d.RangeM, d.HeightM, d.PTZ, d.Indoor, d.Secret, d.Purpose, d.Pinned, strings.TrimSpace(d.Switch), d.SubURL)
 }
 
 // Save writes a camera, new or changed, and tells everyone. It returns an *InvalidError for a draft that cannot be.

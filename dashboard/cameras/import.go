@@ -20,6 +20,7 @@ var Aliases = map[string][]string{
 	"id":       {"id", "code", "编号", "编码", "设备编码", "国标编码", "摄像机编号"},
 	"name":     {"name", "名称", "设备名称", "摄像机名称", "点位名称", "place"},
 	"url":      {"url", "rtsp", "地址", "取流地址", "rtsp地址"},
+	"sub_url":  {"sub_url", "子码流", "子码流地址", "辅码流地址"},
 	"bearing":  {"bearing", "方位角", "监视方位", "朝向"},
 	"angle":    {"angle", "张角", "视场角"},
 	"range_m":  {"range_m", "range", "可视距离"},
@@ -116,7 +117,7 @@ func draft(row *importer.Record) (*Draft, *importer.Refusal) {
 	if !ok {
 		return nil, refuse("摄像机应为点", "a camera is a point")
 	}
-	d := &Draft{ID: row.Text("id"), Name: row.Text("name"), URL: row.Text("url"), Lon: p[0], Lat: p[1], Purpose: row.Text("purpose"), Switch: row.Text("switch")}
+	d := &Draft{ID: row.Text("id"), Name: row.Text("name"), URL: row.Text("url"), SubURL: row.Text("sub_url"), Lon: p[0], Lat: p[1], Purpose: row.Text("purpose"), Switch: row.Text("switch")}
 	for field, into := range map[string]**float64{"bearing": &d.Bearing, "angle": &d.Angle, "range_m": &d.RangeM, "height_m": &d.HeightM} {
 		v, given, err := row.Number(field)
 		var refusal *importer.Refusal

@@ -2,17 +2,12 @@ package mse
 
 import (
 	"encoding/binary"
-	"fmt"
 	"time"
-
-	"github.com/deepch/vdk/av"
-	"github.com/deepch/vdk/codec/h264parser"
-	"github.com/deepch/vdk/format/mp4f"
 
 	"gridwall/streams"
 )
 
-// timescale of the track: that of RTP video, so that nothing is rounded twice.
+// timescale of both tracks: that of RTP video, so that nothing is rounded twice.
 const timescale = 90000
 
 // Sample flags of ISO/IEC 14496-12, 8.8.3.1.
@@ -21,18 +16,6 @@ const (
 	deltaSample = 0x01010000 // depends on others, is not a sync sample
 )
 
-// Init returns the MIME type and the initialization segment (ftyp, moov) of c.
-func Init(c *h264parser.CodecData) (mime string, segment []byte) {
-	muxer := mp4f.NewMuxer(nil)
-	codecs := []av.CodecData{*c}
-	_ = muxer.WriteHeader(codecs) // always nil; H.264 is the one codec that comes here
-	_, segment = muxer.GetInit(codecs)
-	r := c.RecordInfo
-	// RFC 6381: profile, constraint flags and level as in the SPS.
-	return fmt.Sprintf(`video/mp4; codecs="avc1.%02x%02x%02x"`,
-		r.AVCProfileIndication, r.ProfileCompatibility, r.AVCLevelIndication), segment
-}
-
 // fragmentHead is the length of a moof with one sample and of the mdat header after it.
 const fragmentHead = 8 + 16 + 8 + 16 + 20 + 36 + 8
 
@@ -40,8 +23,12 @@ const fragmentHead = 8 + 16 + 8 + 16 + 20 + 36 + 8
 // ISO/IEC 14496-12. The decode time is the stream's own, so fragments follow one another over reconnects.
 func Fragment(p *streams.Packet) []byte {
 	flags := uint32(deltaSample)
+	track := uint32(videoTrack)
 	if p.IsKeyFrame {
 		flags = keySample
+	}
+	if p.IsSound() {
+		track, flags = soundTrack, keySample
 	}
 	b := make([]byte, 0, fragmentHead+len(p.Data))
 	be := binary.BigEndian
@@ -56,7 +43,7 @@ func Fragment(p *streams.Packet) []byte {
 	box(fragmentHead-8-8-16, "traf")
 	box(16, "tfhd")
 	b = be.AppendUint32(b, 0x020000) // default-base-is-moof
-	b = be.AppendUint32(b, 1)
+	b = be.AppendUint32(b, track)
 	box(20, "tfdt")
 	b = be.AppendUint32(b, 0x01000000)
 	b = be.AppendUint64(b, uint64(Ticks(p.Time)))
@@ -64,7 +51,7 @@ func Fragment(p *streams.Packet) []byte {
 	b = be.AppendUint32(b, 0x01000f01) // version 1: signed offsets; data offset, duration, size, flags, offset
 	b = be.AppendUint32(b, 1)
 	b = be.AppendUint32(b, fragmentHead)
-	b = be.AppendUint32(b, uint32(Ticks(p.Duration)))
+	b = be.AppendUint32(b, uint32(Ticks(p.Time+p.Duration)-Ticks(p.Time))) // so that the ends of sound meet
 	b = be.AppendUint32(b, uint32(len(p.Data)))
 	b = be.AppendUint32(b, flags)
 	b = be.AppendUint32(b, uint32(int32(Ticks(p.CompositionTime))))

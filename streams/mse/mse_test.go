@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"gridwall/streams"
 	"gridwall/streams/mse"
 	"gridwall/streams/streamtest"
+	"gridwall/streams/streamtest/film"
 	"gridwall/streams/streamtest/foreign"
 )
 
@@ -187,6 +189,66 @@ func TestWhatAPlayerGetsDecodesWithoutAnErrorInOrder(t *testing.T) {
 			}
 			if tc.reordered != (back > 20) {
 				t.Errorf("%d packets are shown before the one they follow", back)
+			}
+		})
+	}
+}
+
+// TestEveryCodecDecodes is the matrix of what a player gets: each codec, with what it must find.
+func TestEveryCodecDecodes(t *testing.T) {
+	for _, tc := range []struct {
+		name, mime string
+		spec       film.Spec
+		sound      bool // AAC comes
+	}{
+		{"H.264", "avc1.42c0", film.Spec{}, false},
+		{"H.264, B-frames and slices", "avc1.4d40", film.Spec{BFrames: 2, Slices: 4}, false},
+		{"H.265", "hvc1.1.6.L60.90", film.Spec{H265: true}, false},
+		{"H.265, B-frames and CRA", "hvc1.1.6.L60.90", film.Spec{H265: true, BFrames: 2, OpenGOP: true}, false},
+		{"H.264 and AAC", "mp4a.40.2", film.Spec{Sound: "aac"}, true},
+		{"H.265 and AAC", "mp4a.40.2", film.Spec{H265: true, Sound: "aac"}, true},
+		{"H.264 and G.711", "avc1.42c0", film.Spec{Sound: "pcma"}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			camera := film.Serve(t, film.Habits{}, film.Draw(t, tc.spec))
+			conn := play(t, streams.Camera{ID: "F", URL: camera.URL}).dial(t, "F?sound=1")
+			mime, movie := begin(t, conn)
+			if !strings.Contains(mime, tc.mime) || strings.Contains(mime, "mp4a") != tc.sound {
+				t.Errorf("mime %q", mime)
+			}
+			const fragments = 160
+			for range fragments {
+				kind, fragment := read(t, conn)
+				if kind != websocket.BinaryMessage {
+					t.Fatalf("text in the stream: %s", fragment)
+				}
+				movie = append(movie, fragment...)
+			}
+			decode := exec.Command("ffmpeg", "-v", "error", "-i", "-", "-map", "0", "-f", "null", "-")
+			decode.Stdin = bytes.NewReader(movie)
+			if out, err := decode.CombinedOutput(); err != nil || len(out) > 0 {
+				t.Errorf("ffmpeg: %v\n%s", err, out)
+			}
+			probe := exec.Command("ffprobe", "-v", "error", "-show_entries", "packet=codec_type,dts", "-of", "csv=p=0", "-")
+			probe.Stdin = bytes.NewReader(movie)
+			out, err := probe.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := map[string]int{"video": -1, "audio": -1}
+			count := map[string]int{}
+			for line := range strings.Lines(string(out)) {
+				kind, dts, _ := strings.Cut(strings.TrimSpace(line), ",")
+				at, err := strconv.Atoi(strings.TrimSuffix(dts, ","))
+				if err != nil || at <= last[kind] {
+					t.Fatalf("%s at %q after %d", kind, dts, last[kind])
+				}
+				last[kind] = at
+				count[kind]++
+			}
+			if count["video"]+count["audio"] != fragments || (count["audio"] > 0) != tc.sound {
+				t.Errorf("%v packets of %d sent", count, fragments)
 			}
 		})
 	}

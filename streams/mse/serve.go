@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/deepch/vdk/codec/h264parser"
 	"github.com/gorilla/websocket"
 
 	"gridwall/streams"
@@ -27,7 +26,8 @@ const (
 
 var upgrader = websocket.Upgrader{ReadBufferSize: 512, WriteBufferSize: 4096}
 
-// Serve upgrades the request and plays camera until the browser leaves, ctx ends or the camera is removed.
+// Serve upgrades the request and plays camera until the browser leaves, ctx ends or the camera is removed; with its
+// sound, if it is AAC and the request asks ?sound=1.
 // Rights are the caller's; a websocket of another origin is refused here.
 //
 // The error is streams.ErrUnknownCamera with nothing written to w, or the upgrader's, which has answered.
@@ -38,6 +38,8 @@ func Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, hub *str
 		return err
 	}
 	defer reader.Close()
+	sound := r.URL.Query().Get("sound") == "1"
+	reader.Listen(sound)
 	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return err
@@ -49,7 +51,7 @@ func Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, hub *str
 		defer cancel()
 		listen(conn)
 	}()
-	code, text := play(ctx, conn, reader)
+	code, text := play(ctx, conn, reader, sound)
 	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(time.Second))
 	_ = conn.Close()
 	cancel()
@@ -82,8 +84,8 @@ type errorFrame struct {
 }
 
 // play writes until something ends; it returns the close code and text for the browser.
-func play(ctx context.Context, conn *websocket.Conn, reader *streams.Reader) (int, string) {
-	var codec *h264parser.CodecData
+func play(ctx context.Context, conn *websocket.Conn, reader *streams.Reader, sound bool) (int, string) {
+	var told Codecs
 	pinged := time.Now()
 	for {
 		wait, done := context.WithTimeoutCause(ctx, pingEvery, errPing)
@@ -109,14 +111,14 @@ func play(ctx context.Context, conn *websocket.Conn, reader *streams.Reader) (in
 		}
 		_ = conn.SetWriteDeadline(now.Add(writeWait))
 		if p := item.Packet; p == nil {
-			codec = nil
+			told = Codecs{}
 			err = writeTrouble(conn, item.Status)
 		} else {
-			if p.Codec != codec {
-				codec = p.Codec
-				err = writeInit(conn, codec)
+			if now := CodecsOf(p, sound); !p.IsSound() && now != told {
+				told = now
+				err = writeInit(conn, told)
 			}
-			if err == nil {
+			if err == nil && (!p.IsSound() || told.Sound != nil) {
 				err = conn.WriteMessage(websocket.BinaryMessage, p.Fragment(Fragment))
 			}
 		}
@@ -128,8 +130,11 @@ func play(ctx context.Context, conn *websocket.Conn, reader *streams.Reader) (in
 
 var errPing = errors.New("time for a ping")
 
-func writeInit(conn *websocket.Conn, codec *h264parser.CodecData) error {
-	mime, segment := Init(codec)
+func writeInit(conn *websocket.Conn, c Codecs) error {
+	mime, segment, err := c.Init()
+	if err != nil {
+		return err
+	}
 	text, err := json.Marshal(mimeFrame{mime})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"gridwall/streams"
 	"gridwall/streams/mse"
+	"gridwall/streams/rtsp"
 )
 
 // Kinds of records.
@@ -17,7 +18,11 @@ const (
 	Init     = 1 // payload: length of the MIME type in 2 bytes, MIME type, initialization segment
 	Fragment = 2 // payload: one frame as a fragment
 	Trouble  = 3 // payload: {"code", "zh", "en"}; an Init comes before the next Fragment
+	Sound    = 4 // payload: law (0 A, 1 µ), channels, sample rate in Hz (4), G.711 samples
 )
+
+// HasSound is the flag of an Init whose camera has sound, whether it was asked for or not.
+const HasSound = 1
 
 // Flags of a Fragment.
 const (
@@ -34,6 +39,8 @@ const headSize = 20
 // message is one websocket message of records, written with one system call and without a copy of the frames.
 type message struct {
 	parts net.Buffers
+	heads []byte    // of the records; what parts point into does not move, a new piece is begun instead
+	until time.Time // the write deadline that stands
 	size  int
 	kept  int // of it, in bytes, what was there before the page asked
 	pong  []byte
@@ -42,10 +49,29 @@ type message struct {
 // burst says whether the message is for the most part what opens a tile: that it takes long says nothing about the page.
 func (m *message) burst() bool { return 2*m.kept > m.size }
 
+// full says that there may be more.
+func (m *message) full() bool { return m.size >= maxMessage }
+
+// reset empties the message for the next one; what it is made of is used again.
+func (m *message) reset() {
+	clear(m.parts)
+	m.parts, m.heads, m.size, m.kept, m.pong = append(m.parts[:0], nil), m.heads[:0], 0, 0, nil
+}
+
+// head is room for n bytes.
+func (m *message) head(n int) []byte {
+	if cap(m.heads)-len(m.heads) < n {
+		m.heads = make([]byte, 0, max(n, 16*headSize))
+	}
+	at := len(m.heads)
+	m.heads = m.heads[:at+n]
+	return m.heads[at : at+n : at+n]
+}
+
 func (m *message) empty() bool { return m.size == 0 && m.pong == nil }
 
 func (m *message) record(kind, flags byte, stream uint16, sequence uint32, at time.Duration, payload ...[]byte) {
-	head := make([]byte, headSize)
+	head := m.head(headSize)
 	length := 0
 	for _, p := range payload {
 		length += len(p)
@@ -55,12 +81,16 @@ func (m *message) record(kind, flags byte, stream uint16, sequence uint32, at ti
 	binary.BigEndian.PutUint16(head[6:], stream)
 	binary.BigEndian.PutUint32(head[8:], sequence)
 	binary.BigEndian.PutUint64(head[12:], uint64(mse.Ticks(at)))
-	m.parts = append(append(m.parts, head), payload...)
+	m.parts = append(append(m.parts, head), payload...) // the first part is the frame's head
 	m.size += headSize + length
 }
 
-func (m *message) init(stream uint16, mime string, segment []byte) {
-	m.record(Init, 0, stream, 0, 0, binary.BigEndian.AppendUint16(nil, uint16(len(mime))), []byte(mime), segment)
+func (m *message) init(stream uint16, sound bool, mime string, segment []byte) {
+	var flags byte
+	if sound {
+		flags = HasSound
+	}
+	m.record(Init, flags, stream, 0, 0, binary.BigEndian.AppendUint16(nil, uint16(len(mime))), []byte(mime), segment)
 }
 
 func (m *message) fragment(stream uint16, flags byte, p *streams.Packet) {
@@ -69,6 +99,14 @@ func (m *message) fragment(stream uint16, flags byte, p *streams.Packet) {
 	if flags&Cached != 0 {
 		m.kept += m.size - before
 	}
+}
+
+func (m *message) g711(stream uint16, g *rtsp.G711, p *streams.Packet) {
+	head := []byte{0, byte(g.Channels)}
+	if g.MuLaw {
+		head[0] = 1
+	}
+	m.record(Sound, 0, stream, uint32(p.Sequence), p.Time, binary.BigEndian.AppendUint32(head, uint32(g.Rate)), p.Data)
 }
 
 func (m *message) trouble(stream uint16, s streams.Status) {
@@ -83,16 +121,16 @@ func (m *message) trouble(stream uint16, s streams.Status) {
 }
 
 // write sends the message. Nobody else writes to the connection meanwhile.
-func (m *message) write(conn *websocket.Conn, deadline time.Time) error {
+func (m *message) write(conn *websocket.Conn, now time.Time) error {
 	if m.pong != nil {
-		if err := conn.WriteControl(websocket.PongMessage, m.pong, deadline); err != nil {
+		if err := conn.WriteControl(websocket.PongMessage, m.pong, now.Add(writeWait)); err != nil {
 			return err
 		}
 	}
 	if m.size == 0 {
 		return nil
 	}
-	frame := append(make([]byte, 0, 10), 0x82) // FIN, binary
+	frame := append(m.head(10)[:0], 0x82) // FIN, binary
 	switch {
 	case m.size < 126:
 		frame = append(frame, byte(m.size))
@@ -101,11 +139,15 @@ func (m *message) write(conn *websocket.Conn, deadline time.Time) error {
 	default:
 		frame = binary.BigEndian.AppendUint64(append(frame, 127), uint64(m.size))
 	}
+	m.parts[0] = frame
 	raw := conn.NetConn()
-	if err := raw.SetWriteDeadline(deadline); err != nil {
-		return err
+	if m.until.Sub(now) < writeWait/2 || m.pong != nil { // a deadline for each message would cost as much as a tenth of it
+		m.until = now.Add(writeWait)
+		if err := raw.SetWriteDeadline(m.until); err != nil {
+			return err
+		}
 	}
-	parts := append(net.Buffers{frame}, m.parts...)
+	parts := m.parts // WriteTo eats what it is given
 	_, err := parts.WriteTo(raw)
 	return err
 }

@@ -1,6 +1,6 @@
 // Package page brings many cameras to one page over one websocket.
 //
-// The page sends what it wants, as text: {"subscribe": [{"stream": 1, "id": "C001", "priority": 5, "visible": true}, …],
+// The page sends what it wants, as text: {"subscribe": [{"stream": 1, "id": "C001", "profile": "sub", "priority": 5, "visible": true, "sound": false}, …],
 // "unsubscribe": [2, …]}; a stream that is subscribed again only changes its priority and visibility. The server answers in
 // binary messages of one or more records (see Record): what plays (init), a frame each (fragment), or why nothing does
 // (trouble).
@@ -22,11 +22,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/deepch/vdk/codec/h264parser"
 	"github.com/gorilla/websocket"
 
 	"gridwall/streams"
 	"gridwall/streams/mse"
+	"gridwall/streams/rtsp"
 )
 
 const (
@@ -51,8 +51,10 @@ type wish struct {
 	Subscribe []struct {
 		Stream   uint16 `json:"stream"`
 		ID       string `json:"id"`
+		Profile  string `json:"profile"`  // sub: the small picture, where the camera has one; else the main one
 		Priority int    `json:"priority"` // the higher, the longer it keeps all its frames
 		Visible  bool   `json:"visible"`
+		Sound    bool   `json:"sound"` // of the tile that somebody listens to
 	} `json:"subscribe"`
 	Unsubscribe []uint16 `json:"unsubscribe"`
 }
@@ -101,13 +103,15 @@ type session struct {
 type subscription struct {
 	stream   uint16
 	reader   *streams.Reader
+	profile  string
 	priority int
 	visible  bool
+	sound    bool
 	refused  *streams.Status // why there is no reader
 
-	codec   *h264parser.CodecData // what the page was told that it plays
-	lowered bool                  // keyframes only
-	waitKey bool                  // frames were left out: go on at a keyframe
+	told    mse.Codecs // what the page was told that it plays
+	lowered bool       // keyframes only
+	waitKey bool       // frames were left out: go on at a keyframe
 }
 
 // listen takes the page's wishes until it is gone.
@@ -161,14 +165,24 @@ func (s *session) want(w wish) {
 	for _, in := range w.Subscribe {
 		sub := s.of[in.Stream]
 		if sub == nil {
-			sub = &subscription{stream: in.Stream, waitKey: true}
+			sub = &subscription{stream: in.Stream, profile: in.Profile, waitKey: true}
 			s.of[in.Stream] = sub
-			sub.reader, sub.refused = s.open(in.ID)
+			sub.reader, sub.refused = s.open(in.ID, in.Profile)
+		} else if in.Profile != sub.profile {
+			sub.close() // the last picture stays until the other one comes
+			sub.profile, sub.told, sub.waitKey, sub.sound = in.Profile, mse.Codecs{}, true, false
+			sub.reader, sub.refused = s.open(in.ID, in.Profile)
 		}
 		if in.Visible && !sub.visible && sub.reader != nil && sub.waitKey {
 			sub.reader.Rewind() // it shows at once and plays on
 		}
 		sub.priority, sub.visible = in.Priority, in.Visible
+		if sub.sound != in.Sound && sub.reader != nil {
+			sub.sound = in.Sound
+			sub.reader.Listen(in.Sound)
+			sub.reader.Rewind() // what plays is told anew, before a keyframe
+			sub.waitKey = true
+		}
 	}
 	s.list = s.list[:0]
 	for _, sub := range s.of {
@@ -194,12 +208,17 @@ var (
 	notFound = streams.Status{State: "not_found", Reason: streams.Text{Zh: "没有这路摄像机，或无权查看", En: "there is no such camera, or you may not see it"}}
 )
 
-func (s *session) open(id string) (*streams.Reader, *streams.Status) {
+func (s *session) open(id, profile string) (*streams.Reader, *streams.Status) {
 	if len(s.of) > MaxStreams {
 		return nil, &tooMany
 	}
 	if s.allowed(id) != nil {
 		return nil, &notFound
+	}
+	if profile == "sub" {
+		if reader, err := s.hub.OpenWoken(streams.SubID(id), s.wake); err == nil {
+			return reader, nil
+		}
 	}
 	reader, err := s.hub.OpenWoken(id, s.wake)
 	if err != nil {
@@ -229,6 +248,7 @@ func (s *session) play(ctx context.Context) {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	var last time.Time
+	m := &message{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -241,17 +261,18 @@ func (s *session) play(ctx context.Context) {
 			continue
 		case <-s.wake:
 		}
-		if rest := gather - time.Since(last); rest > 0 {
+		if rest := gather - time.Since(last); rest > 0 && s.many() {
 			time.Sleep(rest)
 		}
 		last = time.Now()
-		for {
-			m := s.collect()
+		for more := true; more; more = m.full() { // what comes meanwhile wakes again
+			m.reset()
+			s.collect(m)
 			if m.empty() {
 				break
 			}
 			began := time.Now()
-			if err := m.write(s.conn, began.Add(writeWait)); err != nil {
+			if err := m.write(s.conn, began); err != nil {
 				return
 			}
 			s.weigh(m, time.Since(began))
@@ -259,11 +280,18 @@ func (s *session) play(ctx context.Context) {
 	}
 }
 
-// collect takes what the cameras have, the most important first.
-func (s *session) collect() *message {
+// many says whether there are frames to gather: one camera alone has nothing to wait for.
+func (s *session) many() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := &message{pong: s.pong}
+	return len(s.list) > 1
+}
+
+// collect takes what the cameras have, the most important first.
+func (s *session) collect(m *message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.pong = s.pong
 	s.pong = nil
 	s.lower()
 	for _, sub := range s.list {
@@ -273,7 +301,6 @@ func (s *session) collect() *message {
 			}
 		}
 	}
-	return m
 }
 
 // next puts the subscription's next record into m; false: there is none now.
@@ -297,13 +324,17 @@ func (sub *subscription) next(m *message) bool {
 	}
 	p := item.Packet
 	if p == nil {
-		sub.codec, sub.waitKey = nil, true
+		sub.told, sub.waitKey = mse.Codecs{}, true
 		if item.Status.Reason != (streams.Text{}) { // a restart without a reason is not worth a word
 			m.trouble(sub.stream, item.Status)
 		}
 		return true
 	}
 	still := sub.lowered || !sub.visible
+	if p.IsSound() {
+		sub.hear(m, p)
+		return true
+	}
 	if !p.IsKeyFrame && (still || sub.waitKey) {
 		sub.waitKey = true
 		return true
@@ -311,10 +342,13 @@ func (sub *subscription) next(m *message) bool {
 	if p.IsKeyFrame {
 		sub.waitKey = false
 	}
-	if p.Codec != sub.codec {
-		sub.codec = p.Codec
-		mime, segment := mse.Init(p.Codec)
-		m.init(sub.stream, mime, segment)
+	if now := mse.CodecsOf(p, sub.sound); now != sub.told {
+		mime, segment, err := now.Init()
+		if err != nil {
+			return true // no camera is pulled whose pictures fragments do not carry
+		}
+		sub.told = now
+		m.init(sub.stream, p.With != nil, mime, segment)
 	}
 	var flags byte
 	if p.IsKeyFrame {
@@ -331,4 +365,18 @@ func (sub *subscription) next(m *message) bool {
 	}
 	m.fragment(sub.stream, flags, p)
 	return true
+}
+
+// hear puts sound into m, as a fragment, or as it came where the page has to decode it.
+func (sub *subscription) hear(m *message, p *streams.Packet) {
+	if !sub.sound || sub.told.Video == nil {
+		return
+	}
+	if sub.told.Sound == p.Codec {
+		m.fragment(sub.stream, 0, p)
+		return
+	}
+	if g, ok := p.Codec.(*rtsp.G711); ok {
+		m.g711(sub.stream, g, p)
+	}
 }

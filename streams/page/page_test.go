@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -22,6 +23,7 @@ import (
 	"gridwall/streams"
 	"gridwall/streams/page"
 	"gridwall/streams/streamtest"
+	"gridwall/streams/streamtest/film"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -303,4 +305,101 @@ func (s *slow) Read(p []byte) (int, error) {
 	n, err := s.Conn.Read(p)
 	time.Sleep(time.Duration(n) * time.Second / time.Duration(s.perSecond))
 	return n, err
+}
+
+// films plays cameras of films: the id of each is its name.
+func films(t *testing.T, cameras ...streams.Camera) string {
+	t.Helper()
+	hub := streams.New(streams.Config{Sweep: -1})
+	hub.Set(cameras)
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { hub.Run(ctx) })
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page.Serve(ctx, w, r, hub, func(string) error { return nil })
+	}))
+	t.Cleanup(func() {
+		cancel()
+		web.Close()
+		done.Wait()
+	})
+	return "ws" + strings.TrimPrefix(web.URL, "http")
+}
+
+// mime reads the MIME type of an init.
+func mime(t *testing.T, r record) string {
+	t.Helper()
+	if r.kind != page.Init {
+		t.Fatalf("record of kind %d is no init: %s", r.kind, r.payload)
+	}
+	return string(r.payload[2 : 2+binary.BigEndian.Uint16(r.payload)])
+}
+
+func TestATileThatSomebodyListensToGetsItsSound(t *testing.T) {
+	for _, tc := range []struct {
+		sound string
+		codec string // of the init when somebody listens
+		raw   bool   // sound comes beside the fragments
+	}{
+		{"aac", ",mp4a.40.2", false},
+		{"pcma", "", true},
+		{"pcmu", "", true},
+	} {
+		t.Run(tc.sound, func(t *testing.T) {
+			camera := film.Serve(t, film.Habits{}, film.Draw(t, film.Spec{Sound: tc.sound}))
+			c := dial(t, films(t, streams.Camera{ID: "F", URL: camera.URL}))
+			wish := map[string]any{"stream": 1, "id": "F", "priority": 1, "visible": true}
+			c.say(map[string]any{"subscribe": []any{wish}})
+			first := c.next()
+			if got := mime(t, first); strings.Contains(got, "mp4a") || first.flags&page.HasSound == 0 {
+				t.Errorf("before: %q, flags %d", got, first.flags)
+			}
+			wish["sound"] = true
+			c.say(map[string]any{"subscribe": []any{wish}})
+			heard, told := 0, tc.codec == ""
+			for range 200 {
+				r := c.next()
+				switch {
+				case r.kind == page.Init:
+					told = true
+					if got := mime(t, r); !strings.HasSuffix(got, tc.codec+`"`) {
+						t.Fatalf("when somebody listens: %q", got)
+					}
+				case r.kind == page.Sound:
+					heard++
+					if law := tc.sound == "pcmu"; !tc.raw || (r.payload[0] == 1) != law || r.payload[1] != 1 || binary.BigEndian.Uint32(r.payload[2:]) != 8000 || len(r.payload) != 6+160 {
+						t.Fatalf("sound %v", r.payload[:6])
+					}
+				case r.kind == page.Fragment && bytes.Contains(r.payload[:60], []byte("tfhd\x00\x02\x00\x00\x00\x00\x00\x02")):
+					heard++
+				}
+			}
+			if !told || heard < 30 {
+				t.Errorf("told %v, heard %d", told, heard)
+			}
+		})
+	}
+}
+
+func TestTheProfileOfATileChoosesTheSubStream(t *testing.T) {
+	large := film.Serve(t, film.Habits{}, film.Draw(t, film.Spec{H265: true}))
+	small := film.Serve(t, film.Habits{}, film.Draw(t, film.Spec{}))
+	c := dial(t, films(t, streams.Camera{ID: "both", URL: large.URL, Sub: small.URL}, streams.Camera{ID: "one", URL: large.URL}))
+	next := func(stream int, id, profile string) string {
+		c.say(map[string]any{"subscribe": []any{map[string]any{"stream": stream, "id": id, "profile": profile, "priority": 1, "visible": true}}})
+		for {
+			if r := c.next(); r.kind == page.Init && int(r.stream) == stream {
+				return mime(t, r)
+			}
+		}
+	}
+	if got := next(1, "both", "main"); !strings.Contains(got, "hvc1.1.6.L") {
+		t.Errorf("main is %q", got)
+	}
+	if got := next(1, "both", "sub"); !strings.Contains(got, "avc1.") {
+		t.Errorf("sub is %q", got)
+	}
+	if got := next(2, "one", "sub"); !strings.Contains(got, "hvc1.") {
+		t.Errorf("sub of a camera without one is %q", got)
+	}
 }

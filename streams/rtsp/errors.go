@@ -1,6 +1,7 @@
 package rtsp
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 
@@ -20,27 +21,36 @@ var (
 	ErrBadSDP = errors.New("rtsp: camera describes itself in a way that cannot be read")
 	// ErrTimeout: the connection is up but nothing came for Source's read timeout.
 	ErrTimeout = errors.New("rtsp: camera sends nothing")
+	// ErrForbidden: the camera's address is none that may be dialled.
+	ErrForbidden = errors.New("rtsp: camera is in a network that is not allowed")
+	// ErrCertificate: the camera's certificate is not trusted.
+	ErrCertificate = errors.New("rtsp: camera's certificate is not trusted")
 	// ErrRedirect: the camera points to another host. Credentials do not follow.
 	ErrRedirect = errors.New("rtsp: camera redirects to another host")
 )
 
 // CodecError tells that the camera has no video that this source can carry.
 type CodecError struct {
-	Codec string // as in the description: "H265", "JPEG", …; empty: no video at all
+	Codec string // as in the description: "JPEG", "MP4V-ES", …; empty: no video at all
 }
 
 func (e *CodecError) Error() string {
 	if e.Codec == "" {
 		return "rtsp: camera describes no video"
 	}
-	return fmt.Sprintf("rtsp: video is %s, set the camera to H.264", e.Codec)
+	return fmt.Sprintf("rtsp: video is %s, set the camera to H.264 or H.265", e.Codec)
 }
+
+// errTransport: the camera does not do TCP.
+var errTransport = errors.New("rtsp: camera refuses the transport")
 
 // classify gives the errors of the RTSP client the names above.
 func classify(err error) error {
 	var status liberrors.ErrClientBadStatusCode
 	var sdp liberrors.ErrClientSDPInvalid
 	var auth liberrors.ErrClientAuthSetup
+	var udp liberrors.ErrClientUDPTimeout
+	var certificate *tls.CertificateVerificationError
 	var tcp liberrors.ErrClientTCPTimeout
 	var contentType liberrors.ErrClientContentTypeMissing
 	var contentTypeOther liberrors.ErrClientContentTypeUnsupported
@@ -51,13 +61,17 @@ func classify(err error) error {
 			return ErrUnauthorized
 		case base.StatusNotFound, base.StatusGone, base.StatusSessionNotFound:
 			return ErrNotFound
+		case base.StatusUnsupportedTransport:
+			return errTransport
 		}
 	case errors.As(err, &auth):
 		return fmt.Errorf("%w: %v", ErrUnauthorized, err)
 	case errors.As(err, &sdp), errors.As(err, &contentType), errors.As(err, &contentTypeOther):
 		return fmt.Errorf("%w: %v", ErrBadSDP, err)
-	case errors.As(err, &tcp):
+	case errors.As(err, &tcp), errors.As(err, &udp):
 		return ErrTimeout
+	case errors.As(err, &certificate):
+		return fmt.Errorf("%w: %v", ErrCertificate, err)
 	}
 	return err
 }

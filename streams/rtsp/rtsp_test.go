@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/deepch/vdk/av"
-	"github.com/deepch/vdk/codec/h264parser"
 )
 
 func TestRedactLeavesNothingThatOpensACamera(t *testing.T) {
@@ -69,17 +68,17 @@ type heard struct {
 func listen() (*heard, *units) {
 	h := &heard{}
 	return h, newUnits(&Source{
-		OnCodec:  func(*h264parser.CodecData) { h.codecs++ },
+		OnCodec:  func(av.CodecData) { h.codecs++ },
 		OnPacket: func(p av.Packet) { h.packets = append(h.packets, p) },
 		OnDamage: func() { h.damage++ },
-	})
+	}, &avc)
 }
 
 func TestAccessUnitsBecomePacketsFromTheFirstKeyframeOn(t *testing.T) {
 	h, u := listen()
-	u.write([][]byte{sub}, 0, false) // before any parameter set
-	u.write([][]byte{{0x09, 0xf0}, sps, pps, idr}, 3600, false)
-	u.write([][]byte{sub}, 7200, false)
+	u.write([][]byte{sub}, 0, whole) // before any parameter set
+	u.write([][]byte{{0x09, 0xf0}, sps, pps, idr}, 3600, whole)
+	u.write([][]byte{sub}, 7200, whole)
 	if h.codecs != 1 || len(h.packets) != 2 {
 		t.Fatalf("%d codecs, %d packets", h.codecs, len(h.packets))
 	}
@@ -94,10 +93,10 @@ func TestAccessUnitsBecomePacketsFromTheFirstKeyframeOn(t *testing.T) {
 
 func TestAfterALossNothingComesUntilTheNextKeyframe(t *testing.T) {
 	h, u := listen()
-	u.write([][]byte{sps, pps, idr}, 3600, false)
-	u.write([][]byte{sub}, 7200, true)
-	u.write([][]byte{sub}, 10800, false)
-	u.write([][]byte{idr}, 14400, false)
+	u.write([][]byte{sps, pps, idr}, 3600, whole)
+	u.write([][]byte{sub}, 7200, before)
+	u.write([][]byte{sub}, 10800, whole)
+	u.write([][]byte{idr}, 14400, whole)
 	if len(h.packets) != 2 || h.damage != 1 {
 		t.Errorf("%d packets, %d damaged", len(h.packets), h.damage)
 	}
@@ -105,8 +104,8 @@ func TestAfterALossNothingComesUntilTheNextKeyframe(t *testing.T) {
 
 func TestAClockThatGoesBackIsTakenAtTheNextKeyframe(t *testing.T) {
 	h, u := listen()
-	u.write([][]byte{sps, pps, idr}, 900000, false)
-	u.write([][]byte{idr}, 10, false)
+	u.write([][]byte{sps, pps, idr}, 900000, whole)
+	u.write([][]byte{idr}, 10, whole)
 	if len(h.packets) != 2 || h.packets[1].Time > time.Millisecond {
 		t.Errorf("%+v", h.packets)
 	}
@@ -114,11 +113,11 @@ func TestAClockThatGoesBackIsTakenAtTheNextKeyframe(t *testing.T) {
 
 func TestNewParameterSetsInBandAreToldOnce(t *testing.T) {
 	h, u := listen()
-	u.write([][]byte{sps, pps, idr}, 3600, false)
-	u.write([][]byte{sps, pps, idr}, 7200, false)
+	u.write([][]byte{sps, pps, idr}, 3600, whole)
+	u.write([][]byte{sps, pps, idr}, 7200, whole)
 	other := append([]byte(nil), sps...)
 	other[3] = 0x1f // another level
-	u.write([][]byte{other, pps, idr}, 10800, false)
+	u.write([][]byte{other, pps, idr}, 10800, whole)
 	if h.codecs != 2 {
 		t.Errorf("%d codecs told, 2 are different", h.codecs)
 	}
@@ -130,8 +129,8 @@ func FuzzUnits(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c []byte, pts int64) {
 		h, u := listen()
 		for _, shift := range []int64{0, 3600, -3600, 1 << 40} {
-			u.write([][]byte{a, b, c}, pts/4+shift, false)
-			u.write([][]byte{c, b}, pts/4+shift+1, true)
+			u.write([][]byte{a, b, c}, pts/4+shift, whole)
+			u.write([][]byte{c, b}, pts/4+shift+1, torn)
 		}
 		for _, p := range h.packets {
 			if len(p.Data) > 4*3+len(a)+len(b)+len(c) {

@@ -1,22 +1,26 @@
-// Package rtsp pulls H.264 from cameras over RTSP (RFC 2326) in one TCP connection (interleaved RTP).
+// Package rtsp pulls H.264 or H.265 with AAC or G.711 from cameras over RTSP (RFC 2326) in one TCP connection
+// (interleaved RTP), with TLS for rtsps, over UDP where the camera knows nothing else.
 //
-// A Source lives as long as one connection: DESCRIBE, SETUP of the first H.264 video, PLAY, then access
-// units until the camera or the context ends it. It does not reconnect: the hub does, with its back-off.
-// RTP becomes access units (RFC 6184: single NAL units, STAP-A, FU-A, several slices a picture), the
-// presentation time of the RTP clock becomes a decode time too (B-frames), and an access unit becomes an
-// av.Packet: 4-byte lengths before each NAL unit, parameter sets and delimiters taken out. Parameter sets
-// come from the description or in band, whichever is newer; a change is told before the packet that needs it.
-// Frames before the first IDR, and frames after a lost RTP packet up to the next IDR, are left out: they
-// would only show as grey smear.
+// A Source lives as long as one connection: DESCRIBE, SETUP of the video and of the sound that goes with it (never
+// of a back channel), PLAY, then packets until the camera or the context ends it. It does not reconnect: the hub
+// does, with its back-off. RTP becomes access units (RFC 6184, RFC 7798: single NAL units, aggregates, fragments,
+// several slices a picture), the presentation time of the RTP clock becomes a decode time too (B-frames), and an
+// access unit becomes an av.Packet: 4-byte lengths before each NAL unit, parameter sets and delimiters taken out.
+// Parameter sets come from the description or in band, whichever is newer; a change is told before the packet that
+// needs it. Frames before the first keyframe (IDR; CRA and BLA of H.265, without the pictures that lead them), and
+// frames after a lost RTP packet up to the next keyframe, are left out: they would only show as grey smear.
 package rtsp
 
 import (
-	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5"
@@ -24,8 +28,8 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
+	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph265"
 	"github.com/deepch/vdk/av"
-	"github.com/deepch/vdk/codec/h264parser"
 	"github.com/pion/rtp"
 )
 
@@ -36,23 +40,46 @@ const timeout = 10 * time.Second
 // they stand between the camera's socket and the next frame.
 type Source struct {
 	URL string // rtsp://user:password@host:port/path
+	Net Net
 
 	// OnPlay is called once, when the camera has agreed to send.
 	OnPlay func()
 	// OnCodec is called before the first packet and whenever the parameter sets change.
-	OnCodec func(*h264parser.CodecData)
-	// OnPacket gets each access unit in decode order. Time is the decode time on the camera's own clock,
-	// which may jump; Data is the caller's to keep.
+	OnCodec func(av.CodecData)
+	// OnSound is called once, before the first packet of sound, if the camera sends any that can be carried.
+	OnSound func(av.CodecData)
+	// OnPacket gets each access unit (Idx Video) and each frame of sound (Idx Sound) in decode order. Time is the
+	// decode time on the camera's own clock, one for both, which may jump; Data is the caller's to keep.
 	OnPacket func(av.Packet)
 	// OnBytes is told of each RTP payload's size, used or not.
 	OnBytes func(n int)
 	// OnDamage is told of each access unit that was left out because a part of it was lost or broken.
 	OnDamage func()
+
+	mu sync.Mutex // over UDP each track has a goroutine of its own
 }
 
-// Run pulls until ctx ends (it returns ctx's cause) or the camera is lost (the reason, without credentials).
+// Net is how cameras may be reached. The zero value reaches any address and knows the system's authorities.
+type Net struct {
+	// Allowed says whether an address that a camera's name stands for may be dialled; it is asked of each, when it is
+	// dialled. nil: any.
+	Allowed func(netip.Addr) bool
+	// TLS is for rtsps cameras; nil: the system's authorities, and the name must fit.
+	TLS *tls.Config
+}
+
+// Run pulls until ctx ends (it returns ctx's cause) or the camera is lost (the reason, without credentials). A camera
+// that refuses TCP (461) is asked for UDP.
 func (s *Source) Run(ctx context.Context) error {
-	client, u, err := dial(ctx, s.URL)
+	err := s.run(ctx, gortsplib.ProtocolTCP)
+	if errors.Is(err, errTransport) {
+		err = s.run(ctx, gortsplib.ProtocolUDP)
+	}
+	return err
+}
+
+func (s *Source) run(ctx context.Context, protocol gortsplib.Protocol) error {
+	client, u, err := s.Net.dial(ctx, s.URL, protocol)
 	if err != nil {
 		return err
 	}
@@ -72,38 +99,40 @@ func (s *Source) play(client *gortsplib.Client, u *base.URL) error {
 	if err != nil {
 		return err
 	}
-	media, video, err := chooseVideo(desc)
+	video, err := chooseVideo(desc)
 	if err != nil {
 		return err
 	}
-	if _, err := client.Setup(desc.BaseURL, media, 0, 0); err != nil {
+	if _, err := client.Setup(desc.BaseURL, video.media, 0, 0); err != nil {
 		return err
 	}
-	decoder, err := video.CreateDecoder()
-	if err != nil {
-		return err
-	}
-	units := newUnits(s)
-	units.parameters(video.SPS, video.PPS)
-	damaged := false
-	client.OnPacketRTP(media, video, func(p *rtp.Packet) {
+	units := newUnits(s, video.syntax)
+	units.parameters(video.sets...)
+	var follow follow
+	client.OnPacketRTP(video.media, video.format, func(p *rtp.Packet) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if s.OnBytes != nil {
 			s.OnBytes(len(p.Payload))
 		}
-		pts, ok := client.PacketPTS(media, p)
+		follow.see(p.SequenceNumber, p.Timestamp, p.Marker)
+		pts, ok := client.PacketPTS(video.media, p)
 		if !ok {
 			return
 		}
-		nalus, err := decoder.Decode(p)
+		nalus, err := video.decode(p)
 		switch {
 		case err == nil:
-			units.write(nalus, pts, damaged)
-			damaged = false
-		case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph264.ErrNonStartingPacketAndNoPrevious):
+			units.write(nalus, pts, follow.take())
+		case errors.Is(err, rtph264.ErrMorePacketsNeeded), errors.Is(err, rtph264.ErrNonStartingPacketAndNoPrevious),
+			errors.Is(err, rtph265.ErrMorePacketsNeeded), errors.Is(err, rtph265.ErrNonStartingPacketAndNoPrevious):
 		default:
-			damaged = true
+			follow.lost = torn
 		}
 	})
+	if sound := chooseSound(desc); sound != nil {
+		sound.listen(client, desc, s)
+	}
 	if _, err := client.Play(nil); err != nil {
 		return err
 	}
@@ -115,8 +144,8 @@ func (s *Source) play(client *gortsplib.Client, u *base.URL) error {
 
 // Probe asks the camera whether it is there, lets us in and has video that Source can carry: OPTIONS and
 // DESCRIBE, then hangs up. nil means all three.
-func Probe(ctx context.Context, rawURL string) error {
-	client, u, err := dial(ctx, rawURL)
+func Probe(ctx context.Context, rawURL string, net Net) error {
+	client, u, err := net.dial(ctx, rawURL, gortsplib.ProtocolTCP)
 	if err != nil {
 		return err
 	}
@@ -126,7 +155,7 @@ func Probe(ctx context.Context, rawURL string) error {
 
 	desc, _, err := client.Describe(u)
 	if err == nil {
-		_, _, err = chooseVideo(desc)
+		_, err = chooseVideo(desc)
 	}
 	if err != nil {
 		if ctx.Err() != nil {
@@ -139,18 +168,18 @@ func Probe(ctx context.Context, rawURL string) error {
 
 // dial makes a client that speaks to the host of rawURL and to no other. The connection itself is made by
 // the first request.
-func dial(ctx context.Context, rawURL string) (*gortsplib.Client, *base.URL, error) {
+func (n Net) dial(ctx context.Context, rawURL string, protocol gortsplib.Protocol) (*gortsplib.Client, *base.URL, error) {
 	u, err := base.ParseURL(rawURL)
 	if err != nil || u.Host == "" {
 		return nil, nil, ErrBadURL // the parser's error quotes the URL, password and all
 	}
-	tcp := gortsplib.ProtocolTCP
-	dialer := net.Dialer{Timeout: timeout}
+	dialer := net.Dialer{Timeout: timeout, ControlContext: n.control}
 	host := u.Hostname()
 	client := &gortsplib.Client{
 		Scheme:            u.Scheme,
 		Host:              u.Host,
-		Protocol:          &tcp,
+		Protocol:          &protocol,
+		TLSConfig:         n.TLS,
 		ReadTimeout:       timeout,
 		WriteTimeout:      timeout,
 		UserAgent:         "Gridwall",
@@ -174,11 +203,45 @@ func dial(ctx context.Context, rawURL string) (*gortsplib.Client, *base.URL, err
 	return client, u, nil
 }
 
-// chooseVideo takes the first H.264 of the description; without one it says what the video is.
-func chooseVideo(desc *description.Session) (*description.Media, *format.H264, error) {
+// control refuses forbidden addresses after names are resolved: what a name stands for may change between any two looks.
+func (n Net) control(_ context.Context, _, address string, _ syscall.RawConn) error {
+	if n.Allowed == nil {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !n.Allowed(at.Addr().Unmap()) {
+		return ErrForbidden
+	}
+	return nil
+}
+
+// chosen is the video that Source carries.
+type chosen struct {
+	media  *description.Media
+	format format.Format
+	syntax *syntax
+	sets   [][]byte // of the description; each may be nil
+	decode func(*rtp.Packet) ([][]byte, error)
+}
+
+// chooseVideo takes the first H.264 of the description, which plays everywhere, else the first H.265; without either
+// it says what the video is.
+func chooseVideo(desc *description.Session) (*chosen, error) {
 	var h264 *format.H264
-	if media := desc.FindFormat(&h264); media != nil {
-		return media, h264, nil
+	if media := desc.FindFormat(&h264); media != nil && !media.IsBackChannel {
+		decoder, err := h264.CreateDecoder()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %v", ErrBadSDP, err)
+		}
+		return &chosen{media, h264, &avc, [][]byte{h264.SPS, h264.PPS}, decoder.Decode}, nil
+	}
+	var h265 *format.H265
+	if media := desc.FindFormat(&h265); media != nil && !media.IsBackChannel {
+		decoder, err := h265.CreateDecoder()
+		if err != nil {
+			return nil, fmt.Errorf("%w: %v", ErrBadSDP, err)
+		}
+		return &chosen{media, h265, &hevc, [][]byte{h265.VPS, h265.SPS, h265.PPS}, decoder.Decode}, nil
 	}
 	for _, media := range desc.Medias {
 		if media.Type != description.MediaTypeVideo || len(media.Formats) == 0 {
@@ -188,26 +251,7 @@ func chooseVideo(desc *description.Session) (*description.Media, *format.H264, e
 		if name == "" {
 			name = fmt.Sprintf("payload type %d", media.Formats[0].PayloadType())
 		}
-		return nil, nil, &CodecError{Codec: name}
+		return nil, &CodecError{Codec: name}
 	}
-	return nil, nil, &CodecError{}
-}
-
-// codecData makes the codec data of vdk from parameter sets that have been looked at first: its parser
-// indexes without asking.
-func codecData(sps, pps []byte) (*h264parser.CodecData, error) {
-	if len(sps) < 4 || len(pps) < 2 || len(sps) > 1<<12 || len(pps) > 1<<12 {
-		return nil, errors.New("rtsp: parameter sets too short or too long")
-	}
-	if err := checkSPS(sps); err != nil {
-		return nil, err
-	}
-	c, err := h264parser.NewCodecDataFromSPSAndPPS(bytes.Clone(sps), bytes.Clone(pps))
-	if err != nil {
-		return nil, fmt.Errorf("read parameter sets: %w", err)
-	}
-	if c.Width() < 16 || c.Height() < 16 || c.Width() > 16384 || c.Height() > 16384 {
-		return nil, fmt.Errorf("rtsp: picture of %d x %d", c.Width(), c.Height())
-	}
-	return &c, nil
+	return nil, &CodecError{}
 }

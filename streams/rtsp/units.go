@@ -3,121 +3,109 @@ package rtsp
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"time"
 
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/deepch/vdk/av"
 )
 
 // units turns access units with a presentation time (90 kHz) into packets with a decode time.
 type units struct {
-	source   *Source
-	sps, pps []byte
-	ready    bool // codec told
-	open     bool // an IDR was seen and nothing lost since
-	dts      *h264.DTSExtractor
+	source *Source
+	syntax *syntax
+	sets   [][]byte
+	ready  bool // codec told
+	open   bool // a keyframe was seen and nothing lost since
+	fresh  bool // since the keyframe that opened it only leading pictures came: they need what was never received
+	dts    extractor
 }
 
-func newUnits(s *Source) *units {
-	u := &units{source: s}
-	u.resetDTS()
-	return u
+func newUnits(s *Source, syntax *syntax) *units {
+	return &units{source: s, syntax: syntax, sets: make([][]byte, syntax.sets), dts: syntax.timing()}
 }
 
-func (u *units) resetDTS() {
-	u.dts = &h264.DTSExtractor{}
-	u.dts.Initialize()
-}
-
-// parameters takes SPS and PPS when they are new and good; either may be nil.
-func (u *units) parameters(sps, pps []byte) {
-	if sps == nil {
-		sps = u.sps
+// parameters takes parameter sets when they are new and good; each may be nil.
+func (u *units) parameters(sets ...[]byte) {
+	changed := false
+	for i, s := range sets {
+		if s == nil || bytes.Equal(s, u.sets[i]) {
+			sets[i] = u.sets[i]
+			continue
+		}
+		changed = true
+		sets[i] = bytes.Clone(s)
 	}
-	if pps == nil {
-		pps = u.pps
-	}
-	if u.ready && bytes.Equal(sps, u.sps) && bytes.Equal(pps, u.pps) {
+	if !changed {
 		return
 	}
-	u.sps, u.pps = bytes.Clone(sps), bytes.Clone(pps)
-	codec, err := codecData(sps, pps)
-	if err != nil {
-		u.ready = false
-		return
-	}
-	u.ready = true
-	if u.source.OnCodec != nil {
+	u.sets = sets
+	codec, err := u.syntax.codec(sets)
+	u.ready = err == nil
+	if u.ready && u.source.OnCodec != nil {
 		u.source.OnCodec(codec)
 	}
 }
 
-// write takes one access unit. damaged: a part of this one or of the ones before it was lost.
-func (u *units) write(au [][]byte, pts int64, damaged bool) {
-	var sps, pps []byte
-	idr := false
+// loss is what was lost before an access unit was complete.
+type loss int
+
+const (
+	whole  loss = iota
+	before      // some access unit before it
+	torn        // perhaps a part of it
+)
+
+// write takes one access unit.
+func (u *units) write(au [][]byte, pts int64, lost loss) {
+	sets := make([][]byte, u.syntax.sets)
+	var keyframe, picture, leads bool
 	size := 0
 	kept := au[:0:0]
 	for _, nalu := range au {
 		if len(nalu) == 0 {
 			continue
 		}
-		switch h264.NALUType(nalu[0] & 0x1f) {
-		case h264.NALUTypeSPS:
-			sps = nalu
+		c, n := u.syntax.sort(nalu)
+		switch c {
+		case set:
+			sets[n] = nalu
 			continue
-		case h264.NALUTypePPS:
-			pps = nalu
+		case filler:
 			continue
-		case h264.NALUTypeAccessUnitDelimiter, h264.NALUTypeFillerData,
-			h264.NALUTypeEndOfSequence, h264.NALUTypeEndOfStream:
-			continue
-		case h264.NALUTypeIDR:
-			idr = true
+		case key:
+			keyframe, picture = true, true
+		case slice:
+			picture = true
+		case leading:
+			picture, leads = true, true
 		}
 		kept = append(kept, nalu)
 		size += 4 + len(nalu)
 	}
-	if sps != nil || pps != nil {
-		u.parameters(sps, pps)
-	}
-	if len(kept) == 0 || !hasSlice(kept) {
+	u.parameters(sets...)
+	if !picture {
 		return // parameter sets or SEI on their own
 	}
-	if damaged && !idr {
+	switch {
+	case lost == torn, lost == before && !keyframe:
 		u.open = false
-	}
-	if idr && u.ready {
+	case keyframe && u.ready:
+		u.fresh = !u.open
 		u.open = true
+	case leads && u.fresh:
+		return
+	case !leads:
+		u.fresh = false
 	}
 	if !u.open || !u.ready {
-		if damaged && u.source.OnDamage != nil {
-			u.source.OnDamage()
+		if lost != whole {
+			u.damaged()
 		}
 		return
 	}
-
-	// The extractor wants the parameter sets in the access unit that it starts with.
-	timed := kept
-	if idr {
-		timed = append([][]byte{u.sps}, kept...)
-	}
-	dts, err := u.dts.Extract(timed, pts)
-	if err != nil {
-		// The clock went back, or the order makes no sense: start again at the next IDR, at this one if it is.
-		u.resetDTS()
-		if !idr {
-			u.open = false
-		} else {
-			dts, err = u.dts.Extract(timed, pts)
-		}
-		if err != nil {
-			if u.source.OnDamage != nil {
-				u.source.OnDamage()
-			}
-			return
-		}
+	dts, ok := u.decodeTime(kept, pts, keyframe)
+	if !ok {
+		u.damaged()
+		return
 	}
 	data := make([]byte, 0, size)
 	for _, nalu := range kept {
@@ -125,31 +113,72 @@ func (u *units) write(au [][]byte, pts int64, damaged bool) {
 		data = append(data, nalu...)
 	}
 	u.source.OnPacket(av.Packet{
-		IsKeyFrame:      idr,
-		Time:            ticks(dts),
-		CompositionTime: ticks(pts) - ticks(dts),
+		IsKeyFrame:      keyframe,
+		Idx:             Video,
+		Time:            ticks(dts, 90000),
+		CompositionTime: ticks(pts, 90000) - ticks(dts, 90000),
 		Data:            data,
 	})
 }
 
-// ticks converts 90 kHz without overflow for any run time: seconds and rest apart.
-func ticks(n int64) time.Duration {
-	return time.Duration(n/90000)*time.Second + time.Duration(n%90000)*time.Second/90000
+func (u *units) damaged() {
+	if u.source.OnDamage != nil {
+		u.source.OnDamage()
+	}
 }
 
-func hasSlice(nalus [][]byte) bool {
-	for _, nalu := range nalus {
-		if t := h264.NALUType(nalu[0] & 0x1f); t >= h264.NALUTypeNonIDR && t <= h264.NALUTypeIDR {
-			return true
+// decodeTime of the access unit; when it cannot be told the stream is closed until a keyframe that can.
+func (u *units) decodeTime(kept [][]byte, pts int64, keyframe bool) (int64, bool) {
+	timed := make([][]byte, 0, len(kept)+u.syntax.sets)
+	if keyframe { // the extractors want the parameter sets in the access unit that they start with
+		timed = append(timed, u.sets...)
+	}
+	for _, nalu := range kept {
+		timed = append(timed, u.syntax.timed(nalu))
+	}
+	dts, err := u.dts.Extract(timed, pts)
+	if err != nil && keyframe {
+		// The clock went back, or the order makes no sense: start again here.
+		u.dts = u.syntax.timing()
+		u.fresh = true
+		dts, err = u.dts.Extract(timed, pts)
+	}
+	if err != nil {
+		u.dts = u.syntax.timing()
+		u.open = false
+	}
+	return dts, err == nil
+}
+
+// ticks converts n/rate seconds without overflow for any run time: seconds and rest apart.
+func ticks(n int64, rate int) time.Duration {
+	r := int64(rate)
+	return time.Duration(n/r)*time.Second + time.Duration(n%r)*time.Second/time.Duration(r)
+}
+
+// follow tells from RTP headers what was lost.
+type follow struct {
+	started bool
+	next    uint16
+	stamp   uint32
+	marked  bool // the last packet ended an access unit
+	lost    loss
+}
+
+// see takes the header of each packet in order of arrival.
+func (f *follow) see(sequence uint16, stamp uint32, marker bool) {
+	if f.started && sequence != f.next {
+		f.lost = max(f.lost, before)
+		if stamp == f.stamp || !f.marked {
+			f.lost = torn
 		}
 	}
-	return false
+	f.started, f.next, f.stamp, f.marked = true, sequence+1, stamp, marker
 }
 
-func checkSPS(sps []byte) error {
-	var s h264.SPS
-	if err := s.Unmarshal(sps); err != nil {
-		return fmt.Errorf("read SPS: %w", err)
-	}
-	return nil
+// take returns what was lost up to now and begins anew.
+func (f *follow) take() loss {
+	lost := f.lost
+	f.lost = whole
+	return lost
 }

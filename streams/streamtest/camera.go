@@ -83,7 +83,7 @@ func (c *camera) fakeSDP() []byte {
 		return []byte("v=0\r\no=\r\nm=video \x00\x01 RTP/AVP\r\n")
 	case c.is(OtherCodec):
 		return []byte("v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=camera\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n" +
-			"m=video 0 RTP/AVP 96\r\na=rtpmap:96 H265/90000\r\na=control:trackID=0\r\n")
+			"m=video 0 RTP/AVP 96\r\na=rtpmap:96 MP4V-ES/90000\r\na=control:trackID=0\r\n")
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ const (
 	BadSDP           // describes itself in rubbish
 	Refuse           // 401 whatever the password
 	NoKeyframe       // sends no picture that a decoder could start with
-	OtherCodec       // describes H.265
+	OtherCodec       // describes MPEG-4 video
 )
 
 // Server is the room. New is the only way to make one; Run must run.

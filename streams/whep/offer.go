@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/deepch/vdk/av"
+	"github.com/deepch/vdk/codec/h264parser"
+	"github.com/deepch/vdk/codec/h265parser"
 	"github.com/pion/sdp/v3"
 	"github.com/pion/webrtc/v4"
 )
@@ -38,52 +41,85 @@ func (p profile) rank() int {
 	return 3
 }
 
+// chooseFor takes from the offer the format that fits the camera's codec.
+func chooseFor(offer string, codec av.CodecData) (webrtc.RTPCodecParameters, error) {
+	switch c := codec.(type) {
+	case *h264parser.CodecData:
+		return choose(offer, profile{c.RecordInfo.AVCProfileIndication, c.RecordInfo.ProfileCompatibility})
+	case *h265parser.CodecData:
+		return chooseH265(offer)
+	}
+	return webrtc.RTPCodecParameters{}, fmt.Errorf("%w: %v", ErrNoCodec, codec.Type())
+}
+
+// chooseH265 takes the first H.265 format (RFC 7798) of the offer, which few browsers make.
+func chooseH265(offer string) (webrtc.RTPCodecParameters, error) {
+	media, err := videoOf(offer)
+	if err != nil {
+		return webrtc.RTPCodecParameters{}, err
+	}
+	if list := formats(media, "H265/90000"); len(list) > 0 {
+		return list[0].parameters(webrtc.MimeTypeH265), nil
+	}
+	return webrtc.RTPCodecParameters{}, fmt.Errorf("%w: the camera sends H.265, the offer has none", ErrNoCodec)
+}
+
+// videoOf reads the offer's first video that wants to receive.
+func videoOf(offer string) (*sdp.MediaDescription, error) {
+	if len(offer) > maxOffer {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrBadOffer, len(offer), maxOffer)
+	}
+	var desc sdp.SessionDescription
+	if err := desc.UnmarshalString(offer); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrBadOffer, err)
+	}
+	for _, media := range desc.MediaDescriptions {
+		if media.MediaName.Media != "video" || media.MediaName.Port.Value == 0 {
+			continue
+		}
+		if _, sendonly := media.Attribute("sendonly"); sendonly {
+			return nil, fmt.Errorf("%w: the video is sendonly, this server only sends", ErrBadOffer)
+		}
+		return media, nil
+	}
+	return nil, fmt.Errorf("%w: no video in it", ErrBadOffer)
+}
+
 // choose takes from the offer the H.264 format (packetization mode 1) that fits the stream best: its own
 // profile, else the lowest above it, else the highest below it: browsers offer constrained baseline alone
 // and decode high all the same.
 func choose(offer string, stream profile) (webrtc.RTPCodecParameters, error) {
 	var none webrtc.RTPCodecParameters
-	if len(offer) > maxOffer {
-		return none, fmt.Errorf("%w: %d bytes, at most %d", ErrBadOffer, len(offer), maxOffer)
+	media, err := videoOf(offer)
+	if err != nil {
+		return none, err
 	}
-	var desc sdp.SessionDescription
-	if err := desc.UnmarshalString(offer); err != nil {
-		return none, fmt.Errorf("%w: %v", ErrBadOffer, err)
-	}
-	best, bestScore, video := none, 0, false
-	for _, media := range desc.MediaDescriptions {
-		if media.MediaName.Media != "video" || media.MediaName.Port.Value == 0 {
+	best, bestScore := none, 0
+	for _, f := range formats(media, "H264/90000") {
+		if f.mode != "1" {
 			continue
 		}
-		video = true
-		if _, sendonly := media.Attribute("sendonly"); sendonly {
-			return none, fmt.Errorf("%w: the video is sendonly, this server only sends", ErrBadOffer)
-		}
-		for _, f := range formats(media) {
-			if score := f.score(stream); best.PayloadType == 0 || score < bestScore {
-				best, bestScore = f.parameters(), score
-			}
+		if score := f.score(stream); best.PayloadType == 0 || score < bestScore {
+			best, bestScore = f.parameters(webrtc.MimeTypeH264), score
 		}
 	}
-	switch {
-	case !video:
-		return none, fmt.Errorf("%w: no video in it", ErrBadOffer)
-	case best.PayloadType == 0:
+	if best.PayloadType == 0 {
 		return none, fmt.Errorf("%w: the camera sends H.264, the offer has none with packetization-mode=1", ErrNoCodec)
 	}
 	return best, nil
 }
 
-// offered is one H.264 format of an offer.
+// offered is one format of an offer.
 type offered struct {
+	mode        string // packetization mode of H.264
 	payloadType uint8
 	fmtp        string
 	profile     profile
 }
 
-// formats lists the H.264 formats of media with packetization mode 1.
-func formats(media *sdp.MediaDescription) []offered {
-	h264 := make(map[string]bool)
+// formats lists the formats of media with this rtpmap.
+func formats(media *sdp.MediaDescription, rtpmap string) []offered {
+	of := make(map[string]bool)
 	fmtp := make(map[string]string)
 	for _, a := range media.Attributes {
 		pt, value, ok := strings.Cut(a.Value, " ")
@@ -92,7 +128,7 @@ func formats(media *sdp.MediaDescription) []offered {
 		}
 		switch a.Key {
 		case "rtpmap":
-			h264[pt] = strings.EqualFold(value, "H264/90000")
+			of[pt] = strings.EqualFold(value, rtpmap)
 		case "fmtp":
 			fmtp[pt] = value
 		}
@@ -100,25 +136,22 @@ func formats(media *sdp.MediaDescription) []offered {
 	var list []offered
 	for _, pt := range media.MediaName.Formats {
 		n, err := strconv.ParseUint(pt, 10, 7)
-		if err != nil || n == 0 || !h264[pt] {
+		if err != nil || n == 0 || !of[pt] {
 			continue
 		}
 		f := offered{payloadType: uint8(n), fmtp: fmtp[pt], profile: profile{66, 0}} // the default of RFC 6184
-		mode := ""
 		for parameter := range strings.SplitSeq(f.fmtp, ";") {
 			key, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
 			switch strings.ToLower(key) {
 			case "packetization-mode":
-				mode = value
+				f.mode = value
 			case "profile-level-id":
 				if id, err := strconv.ParseUint(value, 16, 24); err == nil {
 					f.profile = profile{byte(id >> 16), byte(id >> 8)}
 				}
 			}
 		}
-		if mode == "1" {
-			list = append(list, f)
-		}
+		list = append(list, f)
 	}
 	return list
 }
@@ -135,11 +168,11 @@ func (f offered) score(stream profile) int {
 	return 10 - d
 }
 
-func (f offered) parameters() webrtc.RTPCodecParameters {
+func (f offered) parameters(mime string) webrtc.RTPCodecParameters {
 	return webrtc.RTPCodecParameters{
 		PayloadType: webrtc.PayloadType(f.payloadType),
 		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType:     webrtc.MimeTypeH264,
+			MimeType:     mime,
 			ClockRate:    90000,
 			SDPFmtpLine:  f.fmtp,
 			RTCPFeedback: []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}},

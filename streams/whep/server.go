@@ -2,7 +2,7 @@
 // answer, and pictures come over UDP.
 //
 // All sessions share one UDP socket and host candidates of it; there is no STUN, no TURN, no trickle: the
-// answer is complete. A session is one peer connection with one H.264 track. When it is connected it gets
+// answer is complete. A session is one peer connection with one track of H.264, or of H.265 where the browser offers it. When it is connected it gets
 // the cached group of pictures in one burst, with time stamps a millisecond apart so that the browser shows
 // the newest at once and builds no delay, and from then on each frame as it comes, on the stream's own time
 // line: a camera's reconnect is no break for the browser. A browser that lost its way (PLI) gets the cached
@@ -131,14 +131,14 @@ type Answer struct {
 // ErrNoCodec, ErrBusy; Problem has the words and the HTTP status of each. Rights are the caller's.
 func (s *Server) Play(ctx context.Context, camera, offer string) (Answer, error) {
 	// What needs no camera first: an offer that cannot be used must not start a pull.
-	if _, err := choose(offer, profile{}); err != nil {
+	if _, err := videoOf(offer); err != nil {
 		return Answer{}, err
 	}
 	reader, err := s.config.Hub.Open(camera)
 	if err != nil {
 		return Answer{}, err
 	}
-	first, err := firstPacket(ctx, reader, camera, s.config.Hub)
+	first, err := s.config.Hub.First(ctx, reader, camera)
 	if err != nil {
 		reader.Close()
 		return Answer{}, err
@@ -155,42 +155,9 @@ func (s *Server) Play(ctx context.Context, camera, offer string) (Answer, error)
 	return Answer{SDP: p.pc.LocalDescription().SDP, Session: p.id}, nil
 }
 
-// firstPacketWait is how long Play waits for a camera that has to be connected first.
-const firstPacketWait = 10 * time.Second
-
-var errNoPicture = errors.New("no picture in time")
-
-func firstPacket(ctx context.Context, reader *streams.Reader, camera string, hub *streams.Hub) (*streams.Packet, error) {
-	wait, cancel := context.WithTimeoutCause(ctx, firstPacketWait, errNoPicture)
-	defer cancel()
-	for {
-		item, err := reader.Next(wait)
-		switch {
-		case errors.Is(err, errNoPicture):
-			status, serr := hub.Status(camera)
-			if serr != nil {
-				return nil, serr
-			}
-			if status.Reason == (streams.Text{}) {
-				status.Reason = streams.Text{
-					Zh: "摄像机在规定时间内没有送来画面", En: "the camera sent no picture in time",
-				}
-			}
-			return nil, &streams.UnavailableError{Camera: camera, Status: status}
-		case err != nil:
-			return nil, err
-		case item.Packet != nil:
-			return item.Packet, nil
-		case item.Status.Reason != streams.Text{}:
-			return nil, &streams.UnavailableError{Camera: camera, Status: item.Status}
-		}
-	}
-}
-
 // open makes the peer connection, the answer and the session's goroutines.
 func (s *Server) open(camera, offer string, reader *streams.Reader, first *streams.Packet) (*session, error) {
-	record := first.Codec.RecordInfo
-	codec, err := choose(offer, profile{record.AVCProfileIndication, record.ProfileCompatibility})
+	codec, err := chooseFor(offer, first.Codec)
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +184,7 @@ func (s *Server) open(camera, offer string, reader *streams.Reader, first *strea
 	ctx, end := context.WithCancelCause(context.Background()) // until End, Run's end or silence
 	p, err := newSession(camera, pc, reader, codec.RTPCodecCapability, offer, end)
 	if err == nil {
+		p.kind = first.Codec.Type()
 		err = s.add(ctx, p)
 	}
 	if err != nil {
@@ -271,7 +239,8 @@ func Problem(err error) (status int, code string, text streams.Text) {
 		return http.StatusNotFound, "no_session", streams.Text{Zh: "没有这个播放会话", En: "no such session"}
 	case errors.Is(err, ErrNoCodec):
 		return http.StatusUnsupportedMediaType, "no_codec", streams.Text{
-			Zh: "浏览器无法通过 WebRTC 播放这路视频的编码", En: "the browser cannot play this video over WebRTC",
+			Zh: "此浏览器不能通过 WebRTC 播放这路视频（H.265 或含 B 帧）；请改用 MSE，或在摄像机上改为不含 B 帧的 H.264",
+			En: "this browser cannot play this video over WebRTC (H.265, or B-frames); use MSE, or set the camera to H.264 without B-frames",
 		}
 	case errors.Is(err, ErrBadOffer):
 		return http.StatusBadRequest, "bad_offer", streams.Text{Zh: "SDP 请求无法使用", En: err.Error()}

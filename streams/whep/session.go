@@ -7,12 +7,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
+	"github.com/deepch/vdk/av"
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
 	"gridwall/streams"
+	"gridwall/streams/rtpout"
 )
 
 const (
@@ -22,12 +23,11 @@ const (
 	gatherWait = 2 * time.Second
 	// rewindPause is the shortest time between two repetitions of the cached pictures.
 	rewindPause = time.Second
-	// payloadSize leaves room in 1,280 bytes (the least MTU of IPv6) for IP, UDP, RTP, SRTP and a tunnel.
-	payloadSize = 1180
 )
 
 var (
 	errNeverConnected = errors.New("browser never connected")
+	errOtherCodec     = errors.New("camera changed to another codec")
 	errSilent         = errors.New("browser is silent")
 )
 
@@ -39,6 +39,7 @@ type session struct {
 	sender    *webrtc.RTPSender
 	track     *webrtc.TrackLocalStaticRTP
 	reader    *streams.Reader
+	kind      av.CodecType // what was negotiated
 	connected chan struct{}
 	lost      chan struct{}           // PLI: the browser needs a keyframe
 	end       context.CancelCauseFunc // ends run, with the reason
@@ -147,6 +148,9 @@ func (p *session) send(ctx context.Context) error {
 		if item.Packet == nil {
 			continue // the page hears of the camera's state on its own channel; pictures will go on
 		}
+		if item.Packet.Codec.Type() != p.kind {
+			return errOtherCodec // the browser asks anew
+		}
 		if err := p.write(item); err != nil {
 			return err
 		}
@@ -174,32 +178,7 @@ func (p *session) write(item streams.Item) error {
 	return nil
 }
 
-// payloads cuts a packet for RTP (RFC 6184), the parameter sets before each keyframe.
-func payloads(p *streams.Packet) [][]byte {
-	nalus := p.NALUs()
-	if p.IsKeyFrame {
-		nalus = append([][]byte{p.Codec.SPS(), p.Codec.PPS()}, nalus...)
-	}
-	if len(nalus) == 0 {
-		return nil
-	}
-	ssrc, sequence := uint32(1), uint16(0) // the session's own are written later
-	encoder := rtph264.Encoder{
-		SSRC: &ssrc, InitialSequenceNumber: &sequence, PayloadMaxSize: payloadSize, PacketizationMode: 1,
-	}
-	if err := encoder.Init(); err != nil {
-		return nil
-	}
-	packets, err := encoder.Encode(nalus)
-	if err != nil {
-		return nil
-	}
-	list := make([][]byte, len(packets))
-	for i, packet := range packets {
-		list[i] = packet.Payload
-	}
-	return list
-}
+func payloads(p *streams.Packet) [][]byte { return rtpout.Payloads(p, rtpout.PayloadSize) }
 
 // timeline gives a session's RTP time stamps (90 kHz): cached packets a millisecond apart, live ones as
 // their presentation times say.

@@ -291,7 +291,7 @@ func TestADarkCameraIsRefusedWithTheReason(t *testing.T) {
 	_ = s.room.SetFault("C001", streamtest.OtherCodec)
 	_, err := s.server.Play(context.Background(), "C001", newBrowser(t, constrained).offer(t))
 	status, code, text := whep.Problem(err)
-	if status != http.StatusServiceUnavailable || code != "camera_wrong_codec" || !strings.Contains(text.Zh, "H265") {
+	if status != http.StatusServiceUnavailable || code != "camera_wrong_codec" || !strings.Contains(text.Zh, "MP4V-ES") {
 		t.Errorf("%d %s %v", status, code, text)
 	}
 }

@@ -151,6 +151,11 @@ const en: Messages = {
     opening: 'Opening',
     stalled: 'Picture stands still',
     failed: 'No picture',
+    undecodable:
+      "The camera sends {codec}, which this browser cannot decode. Use one that can (Edge, Safari, or Chrome with a hardware decoder), or set the camera's sub-stream to H.264",
+    soundOff: 'Sound off',
+    soundOn: 'Sound on',
+    soundless: 'This camera has no sound',
     justNow: 'just now',
     minutes: '{n} min',
     hours: '{n} h',

@@ -149,6 +149,11 @@ export default {
     opening: '正在打开画面',
     stalled: '画面停滞',
     failed: '暂无画面',
+    undecodable:
+      '摄像机发送 {codec}，此浏览器不能解码。请换用能解码的浏览器（Edge、Safari，或有硬件解码的 Chrome），或在摄像机上把子码流设为 H.264',
+    soundOff: '声音关',
+    soundOn: '声音开',
+    soundless: '此摄像机没有声音',
     justNow: '刚刚',
     minutes: '{n} 分钟',
     hours: '{n} 小时',

@@ -1,3 +1,4 @@
+import { codecName } from './codec'
 import { StreamError, type Play, type StreamFailure } from './player'
 
 type Control = { mime: string } | { error: { code: string; zh: string; en: string } }
@@ -15,7 +16,7 @@ const queueLimit = 16 << 20
  * Plays fragmented MP4 from a websocket: {"mime"}, the init segment, then a fragment a frame, the last group of pictures
  * first. On trouble the server says why, keeps the socket, and starts again with a new {"mime"} when the camera is back.
  */
-export const playMse: Play = async (video, id, signal, tell) => {
+export const playMse: Play = async (video, id, signal, told) => {
   const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
   const socket = new WebSocket(`${scheme}://${location.host}/streams/${encodeURIComponent(id)}/mse`)
   socket.binaryType = 'arraybuffer'
@@ -32,13 +33,13 @@ export const playMse: Play = async (video, id, signal, tell) => {
         }
         const control = JSON.parse(data) as Control
         if ('error' in control) {
-          tell({ code: control.error.code, words: { zh: control.error.zh, en: control.error.en } })
+          told.failure({ code: control.error.code, words: { zh: control.error.zh, en: control.error.en } })
           return
         }
         sink?.close()
         sink = undefined
         if (!MediaSource.isTypeSupported(control.mime)) {
-          fail({ code: 'wrong_codec', words: '' })
+          fail({ code: 'wrong_codec', words: '', codec: codecName(control.mime) })
           return
         }
         sink = new Sink(video, control.mime, fail)

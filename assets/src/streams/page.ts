@@ -1,4 +1,6 @@
 import { reconnectDelay } from '../live/feed'
+import { codecName, profileFor, type Profile } from './codec'
+import { Speaker } from './g711'
 import { Sink } from './mse'
 import { StreamError, type Play, type StreamFailure } from './player'
 import { records, recordKind, type Camera } from './records'
@@ -67,7 +69,7 @@ class PageSocket {
   #wish(streams: number[]): void {
     const subscribe = streams.flatMap((stream) => {
       const tile = this.#tiles.get(stream)
-      return tile === undefined ? [] : [{ stream, id: tile.id, priority: tile.priority, visible: tile.visible }]
+      return tile === undefined ? [] : [{ stream, id: tile.id, priority: tile.priority, visible: tile.visible, profile: tile.profile, sound: tile.sound }]
     })
     if (subscribe.length > 0) this.#say({ subscribe })
   }
@@ -81,6 +83,9 @@ interface Tile {
   id: string
   priority: number
   visible: boolean
+  profile: Profile
+  /** Somebody listens to it. */
+  sound: boolean
   take(record: Camera): void
   cut(): void
 }
@@ -93,29 +98,53 @@ function importance(video: HTMLVideoElement): number {
   return Math.round((width * height) / 1_000)
 }
 
-/** Plays a camera from the page's socket. A tile that is scrolled out of sight gets keyframes only. */
-export const playPage: Play = async (video, id, signal, tell) => {
+/**
+ * Plays a camera from the page's socket. A tile that is scrolled out of sight gets keyframes only, a small one the sub-stream;
+ * so does one whose main stream this browser cannot decode. Sound comes while the video is not muted.
+ */
+export const playPage: Play = async (video, id, signal, told) => {
   let sink: Sink | undefined
+  let speaker: Speaker | undefined
+  let undecodable = false
+  const profile = (): Profile => (undecodable ? 'sub' : profileFor(video.getBoundingClientRect().height, devicePixelRatio))
+  const heard = () => {
+    tile.sound = !video.muted
+    if (video.muted) {
+      speaker?.close()
+      speaker = undefined
+    }
+    page.change(stream)
+  }
   let renew = false
   let stream = 0
+  let tile: Tile
   let watcher: IntersectionObserver | undefined
   try {
     await new Promise<never>((_, reject) => {
       const fail = (failure: StreamFailure) => reject(new StreamError(failure))
       signal.addEventListener('abort', () => fail({ code: 'stopped', words: '' }), { once: true })
-      const tile: Tile = {
+      tile = {
         id,
         priority: importance(video),
         visible: true,
+        profile: profile(),
+        sound: !video.muted,
         // The last picture stays; a server that has started anew counts its time from the beginning.
         cut: () => (renew = true),
         take: (record) => {
           switch (record.kind) {
             case recordKind.init:
               if (!MediaSource.isTypeSupported(record.mime)) {
-                fail({ code: 'wrong_codec', words: '' })
+                if (tile.profile === 'sub' || undecodable) {
+                  fail({ code: 'wrong_codec', words: '', codec: codecName(record.mime) })
+                  return
+                }
+                undecodable = true
+                tile.profile = 'sub'
+                page.change(stream)
                 return
               }
+              told.sound(record.sound)
               if (renew || sink?.mime !== record.mime) {
                 renew = false
                 sink?.close()
@@ -126,24 +155,33 @@ export const playPage: Play = async (video, id, signal, tell) => {
             case recordKind.fragment:
               sink?.append(record.data)
               break
+            case recordKind.sound:
+              speaker ??= new Speaker()
+              speaker.push(record.muLaw, record.channels, record.rate, record.data)
+              break
             case recordKind.trouble:
-              tell({ code: record.code, words: record.words })
+              told.failure({ code: record.code, words: record.words })
           }
         },
       }
       stream = page.add(tile)
+      video.addEventListener('volumechange', heard)
       watcher = new IntersectionObserver((entries) => {
         const visible = entries.at(-1)?.isIntersecting ?? true
         const priority = importance(video)
-        if (visible === tile.visible && priority === tile.priority) return
+        const wanted = profile()
+        if (visible === tile.visible && priority === tile.priority && wanted === tile.profile) return
         tile.visible = visible
         tile.priority = priority
+        tile.profile = wanted
         page.change(stream)
       })
       watcher.observe(video)
     })
   } finally {
     watcher?.disconnect()
+    video.removeEventListener('volumechange', heard)
+    speaker?.close()
     page.remove(stream)
     sink?.close()
   }

@@ -11,6 +11,15 @@ export type Transport = 'page' | 'whep' | 'mse'
 export interface StreamFailure {
   code: string
   words: string | Named
+  /** What the camera sends, where that is the reason. */
+  codec?: string
+}
+
+/** What a transport tells while it plays. */
+export interface Told {
+  failure(failure: StreamFailure): void
+  /** Whether the camera has sound. */
+  sound(has: boolean): void
 }
 
 export type StreamStatus =
@@ -20,7 +29,7 @@ export type StreamStatus =
   | { kind: 'failed'; failure: StreamFailure }
 
 /** One attempt over one transport. It ends by throwing, or when `signal` aborts. */
-export type Play = (video: HTMLVideoElement, id: string, signal: AbortSignal, tell: (failure: StreamFailure) => void) => Promise<void>
+export type Play = (video: HTMLVideoElement, id: string, signal: AbortSignal, told: Told) => Promise<void>
 
 const plays: Record<Transport, Play> = { page: playPage, whep: playWhep, mse: playMse }
 
@@ -44,10 +53,12 @@ export class Player {
   readonly #id: string
   readonly #order: readonly Transport[]
   readonly #told: (status: StreamStatus) => void
+  readonly #heard: (has: boolean) => void
   #run = new AbortController()
   #closed = false
 
-  constructor(video: HTMLVideoElement, id: string, order: readonly Transport[], told: (status: StreamStatus) => void) {
+  constructor(video: HTMLVideoElement, id: string, order: readonly Transport[], told: (status: StreamStatus) => void, heard: (has: boolean) => void = () => undefined) {
+    this.#heard = heard
     this.#video = video
     this.#id = id
     this.#order = order
@@ -89,9 +100,12 @@ export class Player {
     outer.addEventListener('abort', stop)
     const watch = new FrameWatch(this.#video, transport, this.#told, stop)
     try {
-      await plays[transport](this.#video, this.#id, run.signal, (failure) => {
-        watch.excuse()
-        this.#told({ kind: 'failed', failure })
+      await plays[transport](this.#video, this.#id, run.signal, {
+        failure: (failure) => {
+          watch.excuse()
+          this.#told({ kind: 'failed', failure })
+        },
+        sound: this.#heard,
       })
     } catch (cause) {
       if (!run.signal.aborted) this.#told({ kind: 'failed', failure: failureOf(cause) })

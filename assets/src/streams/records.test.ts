@@ -24,7 +24,7 @@ describe('the records of a message', () => {
 
   it('come apart as they were put together', () => {
     expect([...records(message(init, frame, trouble))]).toEqual([
-      { kind: 1, stream: 7, mime, data: new Uint8Array([9, 9]) },
+      { kind: 1, stream: 7, mime, sound: false, data: new Uint8Array([9, 9]) },
       { kind: 2, stream: 65_535, flags: 3, sequence: 4_000_000_000, data: new Uint8Array([1, 2, 3]) },
       { kind: 3, stream: 1, code: 'offline', words: { zh: '离线', en: 'offline' } },
     ])

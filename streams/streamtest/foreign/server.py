@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""An RTSP server that Gridwall did not write: GStreamer's gst-rtsp-server serving one MP4 file.
+"""An RTSP server that Gridwall did not write: GStreamer's gst-rtsp-server serving one MP4 or MOV file:
+H.264 or H.265, silent or with AAC or G.711.
 
     streams/streamtest/foreign/server.py FILE.mp4 [PORT] [USER PASSWORD]
 
@@ -11,6 +12,7 @@ Debian packages: python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good
 A file to serve: ffmpeg -f lavfi -i testsrc2=size=1280x720:rate=25:duration=60 -c:v libx264 -bf 2 -g 50 FILE.mp4
 """
 import os
+import subprocess
 import sys
 
 import gi
@@ -26,7 +28,11 @@ server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
 server.set_service(sys.argv[2] if len(sys.argv) > 2 else "0")
 factory = GstRtspServer.RTSPMediaFactory()
-factory.set_launch('( filesrc location="%s" ! qtdemux ! rtph264pay name=pay0 pt=96 )' % os.path.abspath(sys.argv[1]))
+film = os.path.abspath(sys.argv[1])
+codecs = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", film], check=True, capture_output=True, text=True).stdout.split()
+pays = {"h264": "rtph264pay pt=96", "hevc": "rtph265pay pt=96", "aac": "rtpmp4gpay pt=97", "pcm_alaw": "rtppcmapay pt=8", "pcm_mulaw": "rtppcmupay pt=0"}
+tracks = ["d. ! queue ! %s name=pay%d" % (pays[codec], n) for n, codec in enumerate(codecs)]
+factory.set_launch('( filesrc location="%s" ! qtdemux name=d %s )' % (film, " ".join(tracks)))
 if len(sys.argv) == 5:
     user, password = sys.argv[3:]
     auth = GstRtspServer.RTSPAuth()
