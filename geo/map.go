@@ -122,6 +122,9 @@ func (m *Map) Building(id uint64) *building.Building {
 	return nil
 }
 
+// AllBuildings is every building, by id. They are shared: do not change them.
+func (m *Map) AllBuildings() []building.Building { return m.buildings.Load().all }
+
 func (m *Map) loadGrids(ctx context.Context) error {
 	tree, err := grid.Load(ctx, m.pool)
 	if err != nil {

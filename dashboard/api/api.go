@@ -113,6 +113,15 @@ func (s *Server) routes() []route {
 		{"GET /tiles/{file}", access.MapRead, s.tileJSON, "TileJSON of a layer: {layer}.json"},
 		{"GET /tiles/{layer}/{z}/{x}/{file}", access.MapRead, s.tile, "A vector tile: {y}.mvt"},
 
+		{"GET /api/v1/export/{file}", access.MapRead, s.export, "A layer as a file: {grids, buildings, cameras or cases}.{geojson, gpkg or csv}; level, datum"},
+		{"GET /ogc", access.MapRead, s.ogcLanding, "OGC API Features: landing page"},
+		{"GET /ogc/{$}", access.MapRead, s.ogcLanding, ""},
+		{"GET /ogc/conformance", access.MapRead, s.ogcConformance, "OGC API Features: what it conforms to"},
+		{"GET /ogc/collections", access.MapRead, s.ogcCollections, "OGC API Features: grids, buildings, cameras and cases, by rights"},
+		{"GET /ogc/collections/{collection}", access.MapRead, s.ogcCollection, "OGC API Features: one collection"},
+		{"GET /ogc/collections/{collection}/items", access.MapRead, s.ogcItems, "OGC API Features: items; bbox, bbox-crs, crs, datetime, limit, after, level, datum"},
+		{"GET /ogc/collections/{collection}/items/{item}", access.MapRead, s.ogcItem, "OGC API Features: one item"},
+
 		{"GET /api/v1/cameras", access.MapRead, s.listCameras, "All cameras and their states"},
 		{"POST /api/v1/cameras", access.CameraManage, s.saveCamera, "Add a camera or change the one of that id"},
 		{"GET /api/v1/cameras/near", access.MapRead, s.nearCameras, "Cameras around a point, ranked, each with its reason: lon, lat, limit"},
