@@ -179,7 +179,7 @@ func importInto(ctx context.Context, pool *pgxpool.Pool, s source, o importOptio
 	changed := strings.TrimSuffix(s.kind, "s") + ".changed"
 	var journal int64
 	if in != nil {
-		if journal, err = importer.Begin(ctx, tx, s.kind, in); err != nil {
+		if journal, err = importer.Begin(ctx, tx, s.kind, in.Name(), in.Datum()); err != nil {
 			return nil, err
 		}
 	}

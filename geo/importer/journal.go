@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"gridwall/geo/crs"
 )
 
 // kept is how many imports can be undone, one after the other; what older ones changed is forgotten.
@@ -25,9 +27,9 @@ type Past struct {
 var ErrNothing = errors.New("import: there is no import to undo")
 
 // Begin makes the rest of tx an import of kind: triggers keep what it changes, until Finish says how much was written.
-func Begin(ctx context.Context, tx pgx.Tx, kind string, r *Reader) (id int64, err error) {
+func Begin(ctx context.Context, tx pgx.Tx, kind, file string, datum crs.Datum) (id int64, err error) {
 	const begin = `INSERT INTO import (kind, file, datum) VALUES ($1, $2, $3) RETURNING id`
-	if err := tx.QueryRow(ctx, begin, kind, r.Name(), string(r.Datum())).Scan(&id); err != nil {
+	if err := tx.QueryRow(ctx, begin, kind, file, string(datum)).Scan(&id); err != nil {
 		return 0, fmt.Errorf("begin import: %w", err)
 	}
 	if _, err := tx.Exec(ctx, `SELECT set_config('gridwall.import', $1::text, true)`, fmt.Sprint(id)); err != nil {
