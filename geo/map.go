@@ -43,6 +43,7 @@ type Map struct {
 type grids struct {
 	tree  *grid.Tree
 	index *grid.Index
+	check func() ([]grid.Fault, error) // the faults of the coverage, found once
 }
 
 // buildings and what is derived from them.
@@ -89,6 +90,12 @@ func (m *Map) Reload(ctx context.Context, layer Layer) error {
 // Grids is the tree as of the last Reload.
 func (m *Map) Grids() *grid.Tree { return m.grids.Load().tree }
 
+// leastFault (m²) is the smallest fault of the coverage that is looked for.
+const leastFault = 0.01
+
+// Coverage is what is wrong with the grids as of the last Reload, the largest first; see grid.Check. It is shared.
+func (m *Map) Coverage() ([]grid.Fault, error) { return m.grids.Load().check() }
+
 // Locate returns the path of grids that cover p (lon, lat), street first, or grid.ErrOutside. See grid.Index.
 func (m *Map) Locate(p orb.Point) (grid.Path, error) { return m.grids.Load().index.Locate(p) }
 
@@ -122,6 +129,9 @@ func (m *Map) Building(id uint64) *building.Building {
 	return nil
 }
 
+// AllBuildings is every building, by id. They are shared: do not change them.
+func (m *Map) AllBuildings() []building.Building { return m.buildings.Load().all }
+
 func (m *Map) loadGrids(ctx context.Context) error {
 	tree, err := grid.Load(ctx, m.pool)
 	if err != nil {
@@ -139,7 +149,7 @@ func (m *Map) loadGrids(ctx context.Context) error {
 	if err := m.tiles.Replace("grids", "grid_labels", labels); err != nil {
 		return err
 	}
-	m.grids.Store(&grids{tree, grid.NewIndex(tree)})
+	m.grids.Store(&grids{tree, grid.NewIndex(tree), sync.OnceValues(func() ([]grid.Fault, error) { return grid.Check(tree, leastFault) })})
 	return nil
 }
 

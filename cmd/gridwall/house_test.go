@@ -29,6 +29,7 @@ var stairs = map[string][]string{
 	"dashboard/cameras":   {"geo", "streams", "dashboard/access", "dashboard/clock", "dashboard/live"},
 	"dashboard/wall":      {"dashboard/access", "dashboard/live"},
 	"dashboard/alarms":    {"dashboard/access", "dashboard/clock", "dashboard/live"},
+	"dashboard/layers":    {"geo", "dashboard/access", "dashboard/cameras", "dashboard/cases"},
 	"dashboard/api":       {"geo", "streams", "dashboard"},
 	"dashboard":           {"geo", "streams", "dashboard"},
 

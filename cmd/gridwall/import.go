@@ -25,19 +25,25 @@ import (
 
 const importUsage = `import KIND FILE --datum=wgs84|cgcs2000|gcj02|bd09 [flags]
 
-KIND is grids, buildings, cameras or backdrop (GeoJSON or CSV), or departments or officers (CSV, no datum).
-All rows go in or none: the report names the line and the reason of each that is refused.
+KIND is grids, buildings, cameras or backdrop (GeoJSON or a sequence of features, zipped shapefile, GeoPackage, KML, KMZ,
+CSV or Excel), or departments or officers (CSV, no datum).
+All rows go in or none: the report names the line and the reason of each that is refused, --faults writes where they lie.
 
   gridwall import grids streets.geojson --datum=cgcs2000 --level=street
   gridwall import grids cells.geojson --datum=wgs84 --level=grid --columns=code=smd,parent=anc
   gridwall import buildings addresses.csv --datum=gcj02 --dry-run
   gridwall import backdrop roads.geojson --datum=wgs84 --values=kind=road,class=arterial
+  gridwall import buildings 楼栋.zip --datum=cgcs2000 --encoding=gbk --faults=faults.geojson
+  gridwall import undo
 `
 
 // errRefused ends an import whose report has been printed.
 const errRefused = exitStatus(1)
 
 func importFile(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "undo" {
+		return undoImport(ctx, args[1:])
+	}
 	var s settings
 	var o importOptions
 	flags := s.flags("import", importUsage)
@@ -48,6 +54,9 @@ func importFile(ctx context.Context, args []string) error {
 	columns := flags.String("columns", "", "which column holds a field: code=smd,parent=anc")
 	values := flags.String("values", "", "one value of a field for the whole file: kind=road")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "check everything, write nothing")
+	flags.StringVar(&o.reader.Layer, "layer", "", "layer of a GeoPackage, shapefile of a zip or sheet of a workbook, where there are several")
+	flags.StringVar(&o.reader.Encoding, "encoding", "", "encoding of the text where it is not declared: "+importer.Encodings)
+	faults := flags.String("faults", "", "write where the refused rows lie to this GeoJSON file")
 	asJSON := flags.Bool("json", false, "print the report as JSON")
 	lang := flags.String("lang", env("LANG", "en"), "language of the report: zh or en")
 	rest, err := parse(flags, args)
@@ -78,8 +87,12 @@ func importFile(ctx context.Context, args []string) error {
 		return err
 	}
 	source := source{kind: rest[0], name: info.Name(), size: info.Size(), Reader: file}
-	if _, err := source.open(o); err != nil { // a file that cannot be read needs no database
+	probe, err := source.open(o)
+	if err != nil { // a file that cannot be read needs no database
 		return say(err, *lang)
+	}
+	if probe != nil {
+		probe.Close()
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -92,6 +105,11 @@ func importFile(ctx context.Context, args []string) error {
 	report, err := importInto(ctx, pool, source, o)
 	clearProgress()
 	if report != nil {
+		if *faults != "" {
+			if err := os.WriteFile(*faults, report.Faults(), 0o644); err != nil {
+				return errors.Join(err, stop())
+			}
+		}
 		if *asJSON {
 			text, _ := json.MarshalIndent(report, "", "  ")
 			fmt.Println(string(text))
@@ -149,6 +167,9 @@ func importInto(ctx context.Context, pool *pgxpool.Pool, s source, o importOptio
 	if err != nil {
 		return nil, err
 	}
+	if in != nil {
+		defer in.Close()
+	}
 	var report *importer.Report
 	tx, err := pool.Begin(ctx)
 	if err != nil {
@@ -156,6 +177,12 @@ func importInto(ctx context.Context, pool *pgxpool.Pool, s source, o importOptio
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
 	changed := strings.TrimSuffix(s.kind, "s") + ".changed"
+	var journal int64
+	if in != nil {
+		if journal, err = importer.Begin(ctx, tx, s.kind, in.Name(), in.Datum()); err != nil {
+			return nil, err
+		}
+	}
 	switch s.kind {
 	case "grids":
 		o.grid.Progress = o.progress
@@ -185,6 +212,11 @@ func importInto(ctx context.Context, pool *pgxpool.Pool, s source, o importOptio
 			if _, err := live.Append(ctx, tx, live.Draft{Type: "camera.changed", At: time.Now(), Data: struct{}{}}); err != nil {
 				return report, err
 			}
+		}
+	}
+	if in != nil {
+		if err := importer.Finish(ctx, tx, journal, report.Written); err != nil {
+			return report, err
 		}
 	}
 	if _, err := live.Append(ctx, tx, live.Draft{Type: changed, At: time.Now(), Data: struct{}{}}); err != nil {

@@ -24,6 +24,7 @@ func commands() []command {
 		{"serve", "run the server", serve},
 		{"demo", "run the server with the demo town, its cameras and a day of cases", demo},
 		{"import", "import grids, buildings, cameras, backdrop, departments or officers from a file", importFile},
+		{"export", "write grids, buildings, cameras or cases to a GeoJSON, GeoPackage or CSV file", exportFile},
 		{"account", "make accounts, API tokens and wall devices", account},
 		{"scenario", "replay a scenario against a real server with a simulated clock", scenario},
 		{"migrate", "bring the database's schema up to date", migrate},

@@ -39,6 +39,7 @@ const (
 	CameraPlay     Right = "camera.play"
 	CameraManage   Right = "camera.manage"
 	CameraSecret   Right = "camera.secret" // 保密 ones too
+	GridManage     Right = "grid.manage"   // close slivers
 	WallRead       Right = "wall.read"
 	WallDrive      Right = "wall.drive"
 	ClockSet       Right = "clock.set"
@@ -56,7 +57,7 @@ const (
 var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, CameraPlay, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
+	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
 	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
 	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),

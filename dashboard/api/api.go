@@ -111,11 +111,22 @@ func (s *Server) routes() []route {
 
 		{"GET /api/v1/map", access.MapRead, s.mapInfo, "Extent and layers of the map"},
 		{"GET /api/v1/grids", access.MapRead, s.grids, "All grids, without their geometry"},
+		{"GET /api/v1/grids/coverage", access.MapRead, s.coverage, "What is wrong with the grids, as GeoJSON, the largest first: min_m2, limit"},
+		{"POST /api/v1/grids/coverage/close", access.GridManage, s.closeSlivers, "Close slivers of at most {limit_m2}; gridwall import undo takes it back"},
 		{"GET /api/v1/grids/{code}", access.MapRead, s.gridCard, "A grid's card: officers, buildings, cameras, open cases by light"},
 		{"GET /api/v1/locate", access.MapRead, s.locate, "The grids of a point: lon, lat"},
 		{"GET /api/v1/search", access.MapRead, s.search, "Find grids, buildings, cameras and cases: q"},
 		{"GET /tiles/{file}", access.MapRead, s.tileJSON, "TileJSON of a layer: {layer}.json"},
 		{"GET /tiles/{layer}/{z}/{x}/{file}", access.MapRead, s.tile, "A vector tile: {y}.mvt"},
+
+		{"GET /api/v1/export/{file}", access.MapRead, s.export, "A layer as a file: {grids, buildings, cameras or cases}.{geojson, gpkg or csv}; level, datum"},
+		{"GET /ogc", access.MapRead, s.ogcLanding, "OGC API Features: landing page"},
+		{"GET /ogc/{$}", access.MapRead, s.ogcLanding, ""},
+		{"GET /ogc/conformance", access.MapRead, s.ogcConformance, "OGC API Features: what it conforms to"},
+		{"GET /ogc/collections", access.MapRead, s.ogcCollections, "OGC API Features: grids, buildings, cameras and cases, by rights"},
+		{"GET /ogc/collections/{collection}", access.MapRead, s.ogcCollection, "OGC API Features: one collection"},
+		{"GET /ogc/collections/{collection}/items", access.MapRead, s.ogcItems, "OGC API Features: items; bbox, bbox-crs, crs, datetime, limit, after, level, datum"},
+		{"GET /ogc/collections/{collection}/items/{item}", access.MapRead, s.ogcItem, "OGC API Features: one item"},
 
 		{"GET /api/v1/cameras", access.MapRead, s.listCameras, "All cameras and their states"},
 		{"POST /api/v1/cameras", access.CameraManage, s.saveCamera, "Add a camera or change the one of that id"},

@@ -41,11 +41,11 @@ func location(p orb.Point) cases.Location { return cases.Location{Lon: p[0], Lat
 
 func box(b orb.Bound) [4]float64 { return [4]float64{b.Min[0], b.Min[1], b.Max[0], b.Max[1]} }
 
-// layers of tiles, from the ground up.
-var layers = []string{"backdrop", "grids", "buildings", "cameras"}
+// tileSets, from the ground up.
+var tileSets = []string{"backdrop", "grids", "buildings", "cameras"}
 
 func (s *Server) mapInfo(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
-	answer := map[string]any{"layers": layers, "bounds": nil, "center": nil}
+	answer := map[string]any{"layers": tileSets, "bounds": nil, "center": nil}
 	if b, ok := s.Places.Bounds(); ok {
 		answer["bounds"], answer["center"] = box(b), b.Center()
 	}

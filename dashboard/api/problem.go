@@ -19,6 +19,7 @@ import (
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
+	"gridwall/dashboard/layers"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/wall"
 	"gridwall/geo/grid"
@@ -114,6 +115,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var dark *streams.UnavailableError
 	var conflict *conflictError
 	var tooLarge *http.MaxBytesError
+	var format *layers.FormatError
 	switch {
 	case errors.Is(err, access.ErrNobody):
 		return http.StatusUnauthorized, "not_signed_in", said{"请先登录", "sign in first"}, nil
@@ -123,6 +125,8 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusForbidden, "not_permitted", said{fmt.Sprintf("当前角色没有权限 %s", forbidden.right), fmt.Sprintf("your role lacks the right %s", forbidden.right)}, nil
 	case errors.As(err, &request):
 		return http.StatusBadRequest, request.code, said{request.zh, request.en}, nil
+	case errors.As(err, &format):
+		return http.StatusBadRequest, "format_refused", said{format.Reason.Zh, format.Reason.En}, nil
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge, "body_too_large", said{fmt.Sprintf("请求不超过 %d 字节", tooLarge.Limit), fmt.Sprintf("a request here has at most %d bytes", tooLarge.Limit)}, nil
 	case errors.As(err, &invalid):
@@ -147,7 +151,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusConflict, "revision_conflict", said{"已被他人修改，请在新版本上重试", "somebody else changed it: start from the revision that stands"}, conflict.standing
 	case errors.Is(err, grid.ErrOutside):
 		return http.StatusNotFound, "outside_grids", said{"位置不在任何网格内", "the point lies outside every grid"}, nil
-	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile),
+	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),
 		errors.Is(err, streams.ErrUnknownCamera), errors.Is(err, whep.ErrNoSession), errors.Is(err, hls.ErrNoFile), errors.Is(err, errNoRoute):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
 	case errors.As(err, &dark):

@@ -97,6 +97,9 @@ func New(pool *pgxpool.Pool, tiles *tile.Store, clock *clock.Clock, log *slog.Lo
 	return &Room{pool: pool, tiles: tiles, clock: clock, log: log, pending: map[string]streams.Status{}}
 }
 
+// Secret says whether it is 保密: never on a wall, and on no list of those without the right.
+func (c *Camera) Secret() bool { return c.secret }
+
 // Use gives the room its hub, which is made with OnStatus of this room.
 func (r *Room) Use(hub *streams.Hub) { r.hub = hub }
 
@@ -140,7 +143,9 @@ func (r *Room) Load(ctx context.Context) error {
 	r.mu.Lock()
 	r.cameras, r.byID = cameras, byID
 	r.mu.Unlock()
-	r.hub.Set(known)
+	if r.hub != nil { // a command that only reads has none
+		r.hub.Set(known)
+	}
 	return r.tiles.Replace("cameras", "cameras", features)
 }
 
@@ -330,12 +335,21 @@ type Locator interface {
 	Locate(p orb.Point) (grid.Path, error)
 }
 
-func queueUpsert(batch *pgx.Batch, d *Draft, places Locator) {
+// keeping is upsert for rows that say nothing of some columns: those of a camera that is there stay as they are.
+func keeping(columns []string) string {
+	sql := upsert
+	for _, c := range columns {
+		sql = strings.Replace(sql, fmt.Sprintf("%[1]s = EXCLUDED.%[1]s", c), fmt.Sprintf("%[1]s = camera.%[1]s", c), 1)
+	}
+	return sql
+}
+
+func queueUpsert(batch *pgx.Batch, sql string, d *Draft, places Locator) {
 	var code *string
 	if path, err := places.Locate(orb.Point{d.Lon, d.Lat}); err == nil {
 		code = &path.Cell().Code
 	}
-	batch.Queue(upsert, d.ID, strings.TrimSpace(d.Name), d.URL, code, d.Lon, d.Lat, d.Bearing, d.Angle, d.RangeM, d.HeightM, d.PTZ, d.Indoor, d.Secret, d.Purpose, d.Pinned, strings.TrimSpace(d.Switch), d.SubURL)
+	batch.Queue(sql, d.ID, strings.TrimSpace(d.Name), d.URL, code, d.Lon, d.Lat, d.Bearing, d.Angle, d.RangeM, d.HeightM, d.PTZ, d.Indoor, d.Secret, d.Purpose, d.Pinned, strings.TrimSpace(d.Switch), d.SubURL)
 }
 
 // Save writes a camera, new or changed, and tells everyone. It returns an *InvalidError for a draft that cannot be.
@@ -348,7 +362,7 @@ func (r *Room) Save(ctx context.Context, d Draft, places Locator) error {
 	}
 	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		var batch pgx.Batch
-		queueUpsert(&batch, &d, places)
+		queueUpsert(&batch, upsert, &d, places)
 		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
 			return err
 		}

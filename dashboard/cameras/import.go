@@ -41,6 +41,14 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 	var batch pgx.Batch
 	lines := map[string]int{}
 	outside, unnamed := 0, 0
+	// A list without these columns, as an export is, must not empty the address of a camera nor open a secret one.
+	var absent []string
+	for _, column := range []string{"url", "secret", "pinned", "switch"} {
+		if !in.Has(column) {
+			absent = append(absent, column)
+		}
+	}
+	sql := keeping(absent)
 	for {
 		row, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -82,7 +90,7 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 		if _, err := places.Locate(orb.Point{d.Lon, d.Lat}); err != nil {
 			outside++
 		}
-		queueUpsert(&batch, d, places)
+		queueUpsert(&batch, sql, d, places)
 	}
 	report.Warn(importer.Text{Zh: "不在任何网格内", En: "outside every grid"}, outside)
 	report.Warn(importer.Text{Zh: "没有名称，以编号为名", En: "without a name, called by the id"}, unnamed)

@@ -2,6 +2,7 @@ package building
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -86,7 +87,7 @@ const createImport = `
 DROP TABLE IF EXISTS building_import;
 CREATE TEMP TABLE building_import (
     n integer, line integer, code text, name text, address text, kind text, floors integer, units integer, households integer,
-    wkb bytea, geom geometry, footprint geometry, grid text, zh text, en text -- why the row is refused
+    wkb bytea, geom geometry, footprint geometry, grid text, zh text, en text, spot geometry -- why the row is refused, and where
 ) ON COMMIT DROP`
 
 const (
@@ -101,9 +102,10 @@ WHERE g.n = i.n`
 	checkValid = `
 UPDATE building_import AS i
 SET zh = format('多边形无效: %s, 位于 %s, %s', bad.reason, bad.lon, bad.lat),
-    en = format('invalid polygon: %s at %s, %s', bad.reason, bad.lon, bad.lat)
+    en = format('invalid polygon: %s at %s, %s', bad.reason, bad.lon, bad.lat),
+    spot = bad.location
 FROM (
-    SELECT n, d.reason, ST_X(d.location)::numeric(10, 7) AS lon, ST_Y(d.location)::numeric(10, 7) AS lat
+    SELECT n, d.reason, d.location, ST_X(d.location)::numeric(10, 7) AS lon, ST_Y(d.location)::numeric(10, 7) AS lat
     FROM building_import, ST_IsValidDetail(footprint) AS d
     WHERE footprint IS NOT NULL AND NOT d.valid
 ) AS bad
@@ -115,7 +117,10 @@ SET zh = format('编码重复: 第 %s 行已有', other.line), en = format('the 
 FROM (SELECT n, code, line, row_number() OVER (PARTITION BY code ORDER BY n) AS nth FROM building_import WHERE code IS NOT NULL) AS other
 WHERE other.code = i.code AND other.nth = 1 AND other.n < i.n AND i.zh IS NULL`
 
-	faults = `SELECT line, COALESCE(code, NULLIF(address, ''), name), zh, en FROM building_import WHERE zh IS NOT NULL ORDER BY n`
+	faults = `SELECT line, COALESCE(code, NULLIF(address, ''), name), zh, en, ST_AsGeoJSON(COALESCE(spot, footprint, geom), 7)
+FROM building_import
+WHERE zh IS NOT NULL
+ORDER BY n`
 )
 
 // judge checks the rows together and notes refusals.
@@ -130,8 +135,13 @@ func judge(ctx context.Context, tx pgx.Tx, report *importer.Report) error {
 		return err
 	}
 	var f importer.Refusal
-	_, err = pgx.ForEachRow(rows, []any{&f.Line, &f.Key, &f.Reason.Zh, &f.Reason.En}, func() error {
-		report.Refuse(f.Line, f.Key, f.Reason)
+	var place *string
+	_, err = pgx.ForEachRow(rows, []any{&f.Line, &f.Key, &f.Reason.Zh, &f.Reason.En, &place}, func() error {
+		f.Geometry = nil
+		if place != nil {
+			f.Geometry = json.RawMessage(*place)
+		}
+		report.Add(f)
 		return nil
 	})
 	return err

@@ -2,6 +2,7 @@ package grid
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -77,9 +78,9 @@ func row(rec *importer.Record, n int, o Options) ([]any, error) {
 	}
 	switch {
 	case code == "":
-		return refuse("没有编码 (用 --map code=列名 指明)", "no code (name its column: --map code=COLUMN)")
+		return refuse("没有编码 (用 --columns=code=列名 指明)", "no code (name its column: --columns=code=COLUMN)")
 	case name == "":
-		return refuse("没有名称 (用 --map name=列名 指明)", "no name (name its column: --map name=COLUMN)")
+		return refuse("没有名称 (用 --columns=name=列名 指明)", "no name (name its column: --columns=name=COLUMN)")
 	}
 	var wkb []byte
 	var err error
@@ -115,7 +116,7 @@ const createImport = `
 DROP TABLE IF EXISTS grid_import;
 CREATE TEMP TABLE grid_import (
     n integer PRIMARY KEY, line integer, code text, name text, parent text, kind text, households integer,
-    wkb bytea, geom geometry, zh text, en text -- why the row is refused
+    wkb bytea, geom geometry, zh text, en text, spot geometry -- why the row is refused, and where
 ) ON COMMIT DROP`
 
 // Each check marks rows that no check before it has marked. $1 is the level.
@@ -125,9 +126,10 @@ const (
 	checkValid = `
 UPDATE grid_import AS i
 SET zh = format('多边形无效: %s, 位于 %s, %s', bad.reason, bad.lon, bad.lat),
-    en = format('invalid polygon: %s at %s, %s', bad.reason, bad.lon, bad.lat)
+    en = format('invalid polygon: %s at %s, %s', bad.reason, bad.lon, bad.lat),
+    spot = bad.location
 FROM (
-    SELECT n, d.reason, ST_X(d.location)::numeric(10, 7) AS lon, ST_Y(d.location)::numeric(10, 7) AS lat
+    SELECT n, d.reason, d.location, ST_X(d.location)::numeric(10, 7) AS lon, ST_Y(d.location)::numeric(10, 7) AS lat
     FROM grid_import, ST_IsValidDetail(geom) AS d
     WHERE NOT d.valid
 ) AS bad
@@ -179,7 +181,10 @@ FROM (
 ) AS o
 WHERE o.n = i.n AND o.share < 100 * $1::numeric`
 
-	faults = `SELECT line, code, zh, en FROM grid_import WHERE zh IS NOT NULL ORDER BY n`
+	faults = `SELECT line, code, zh, en, ST_AsGeoJSON(COALESCE(spot, geom), 7)
+FROM grid_import
+WHERE zh IS NOT NULL
+ORDER BY n`
 )
 
 // judge checks the rows together and against the cells that are there, and notes refusals.
@@ -220,8 +225,13 @@ func judge(ctx context.Context, tx pgx.Tx, r *importer.Reader, report *importer.
 		return err
 	}
 	var f importer.Refusal
-	_, err = pgx.ForEachRow(rows, []any{&f.Line, &f.Key, &f.Reason.Zh, &f.Reason.En}, func() error {
-		report.Refuse(f.Line, f.Key, f.Reason)
+	var place *string
+	_, err = pgx.ForEachRow(rows, []any{&f.Line, &f.Key, &f.Reason.Zh, &f.Reason.En, &place}, func() error {
+		f.Geometry = nil
+		if place != nil {
+			f.Geometry = json.RawMessage(*place)
+		}
+		report.Add(f)
 		return nil
 	})
 	return err

@@ -140,8 +140,8 @@ func TestARowIsRefused(t *testing.T) {
 		name, feature string
 		want          string
 	}{
-		{"without a code", square(`{"parent":"1","name":"x"}`, 110.02, 40, 0.01), "line 3 x: no code (name its column: --map code=COLUMN)"},
-		{"without a name", square(`{"code":"12","parent":"1"}`, 110.02, 40, 0.01), "line 3 12: no name (name its column: --map name=COLUMN)"},
+		{"without a code", square(`{"parent":"1","name":"x"}`, 110.02, 40, 0.01), "line 3 x: no code (name its column: --columns=code=COLUMN)"},
+		{"without a name", square(`{"code":"12","parent":"1"}`, 110.02, 40, 0.01), "line 3 12: no name (name its column: --columns=name=COLUMN)"},
 		{"with a code twice", square(`{"code":"11","parent":"1","name":"x"}`, 110.02, 40, 0.01), "line 3 11: the code already stands in line 2"},
 		{"with a code of another level", square(`{"code":"1","parent":"1","name":"x"}`, 110.02, 40, 0.01), "line 3 1: the code belongs to another level (street 街道)"},
 		{"without a parent", square(`{"code":"12","parent":"","name":"x"}`, 110.02, 40, 0.01), "line 3 12: no parent"},

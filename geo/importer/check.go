@@ -79,7 +79,7 @@ func polygon(p orb.Polygon, datum crs.Datum) *Text {
 // positions converts ps in place and checks their ranges.
 func positions(ps []orb.Point, datum crs.Datum) *Text {
 	for i, p := range ps {
-		if !(p[0] >= -180 && p[0] <= 180 && p[1] >= -90 && p[1] <= 90) {
+		if outside(p) {
 			return outOfRange(p)
 		}
 		ps[i] = datum.ToWGS84(p)

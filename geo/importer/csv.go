@@ -23,30 +23,37 @@ type table struct {
 }
 
 func newTable(name string, r *bufio.Reader, t *text, o *Options) (*table, error) {
-	in := &table{name: name, csv: csv.NewReader(r), text: t, options: o, header: map[string]int{}}
+	in := &table{name: name, csv: csv.NewReader(r), text: t, options: o}
 	in.csv.Comma = separator(r)
 	in.csv.FieldsPerRecord = -1 // a row that is too short or too long is a refusal of that row
 	head, err := in.csv.Read()
 	if err != nil {
 		return nil, in.broken(err)
 	}
+	in.header, err = readHeader(name, 1, head, o)
+	return in, err
+}
+
+// readHeader finds the columns; a header without a position, or with a column twice, is a *FileError.
+func readHeader(name string, line int, head []string, o *Options) (map[string]int, error) {
+	header := map[string]int{}
 	for i, column := range head {
-		if _, twice := in.header[fold(column)]; twice {
-			return nil, &FileError{name, 1, Text{fmt.Sprintf("表头中 %s 列出现两次", column), fmt.Sprintf("column %s stands twice in the header", column)}}
+		if _, twice := header[fold(column)]; twice {
+			return nil, &FileError{name, line, Text{fmt.Sprintf("表头中 %s 列出现两次", column), fmt.Sprintf("column %s stands twice in the header", column)}}
 		}
-		in.header[fold(column)] = i
+		header[fold(column)] = i
 	}
-	probe := &Record{header: in.header, row: head, options: o}
+	probe := &Record{header: header, row: head, options: o}
 	_, lon := probe.lookup("lon")
 	_, lat := probe.lookup("lat")
 	_, geom := probe.lookup("wkt")
 	if !geom && !(lon && lat) {
-		return nil, &FileError{name, 1, Text{
+		return nil, &FileError{name, line, Text{
 			fmt.Sprintf("表头中没有位置列: 需要 lon 与 lat (经度, 纬度) 或 wkt; 文件中有: %s", strings.Join(probe.names(), ", ")),
 			fmt.Sprintf("the header has no position: it needs lon and lat, or wkt; it has %s", strings.Join(probe.names(), ", ")),
 		}}
 	}
-	return in, nil
+	return header, nil
 }
 
 // separator guesses from the header line.
@@ -90,12 +97,12 @@ func (t *table) next() (*Record, error) {
 		rec.fault = &Text{fmt.Sprintf("有 %d 列, 表头有 %d 列", len(row), len(t.header)), fmt.Sprintf("%d columns, the header has %d", len(row), len(t.header))}
 		return rec, nil
 	}
-	rec.Geometry, rec.fault = t.geometry(rec)
+	rec.Geometry, rec.fault = rec.position()
 	return rec, nil
 }
 
-// geometry reads wkt, else lon and lat.
-func (t *table) geometry(rec *Record) (orb.Geometry, *Text) {
+// position reads wkt, else lon and lat.
+func (rec *Record) position() (orb.Geometry, *Text) {
 	if s := rec.Text("wkt"); s != "" {
 		s, _ = strings.CutPrefix(s, "SRID=4326;")
 		g, err := wkt.Unmarshal(s)

@@ -1,7 +1,8 @@
 // Package importer reads foreign files of places, row by row, and says what it cannot use and why.
 //
-// A file is opened with its datum (crs), checked as text (UTF-8, no NUL), read one row at a time (GeoJSON or CSV, bounded
-// memory), each row's coordinates checked and converted to WGS-84. The room that owns the table (grid, building,
+// A file is opened with its datum (crs), known by its first bytes (GeoJSON and its sequences, CSV, Excel, zipped
+// shapefile, GeoPackage, KML, KMZ), text checked (UTF-8 or the encoding named, no NUL), read one row at a time in bounded
+// memory, each row's coordinates checked and converted to WGS-84. The room that owns the table (grid, building,
 // backdrop, cameras) pulls the rows, applies its own rules, and writes all of them or none; the Report says which.
 package importer
 
@@ -17,6 +18,8 @@ import (
 	"strings"
 
 	"github.com/paulmach/orb"
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
 
 	"gridwall/geo/crs"
 )
@@ -30,8 +33,14 @@ type Options struct {
 	Columns map[string]string
 	// Values gives a field one value for the whole file: {"kind": "road"}. It wins over a column.
 	Values map[string]string
+	// Layer chooses one of several layers of a GeoPackage, shapefiles of a zip or sheets of a workbook.
+	Layer string
+	// Encoding of the text where it is not UTF-8, one of Encodings; it wins over what a shapefile says of itself.
+	Encoding string
 	// Aliases adds usual headers of fields that this package does not know: {"bearing": {"方位角"}}.
 	Aliases map[string][]string
+
+	encoding encoding.Encoding
 }
 
 // Progress is told how many rows are done of how many; of is an estimate until the file has been read.
@@ -81,7 +90,23 @@ type Reader struct {
 	first   *Record // read by NewReader, to know the columns
 	pending error   // what came instead of first
 	done    int
-	closer  io.Closer
+	unit    Unit
+	shift   Shift
+	notes   []Text
+	closers closers
+}
+
+// Unit is what a format counts its rows in.
+type Unit string
+
+const (
+	Lines    Unit = "line"
+	Features Unit = "feature" // of a file without lines: the first is 1
+)
+
+// sharer is a format that knows by itself how far it has come.
+type sharer interface {
+	share() (done, of int64)
 }
 
 // rows is one file format.
@@ -89,7 +114,7 @@ type rows interface {
 	next() (*Record, error)
 }
 
-// Open starts reading the GeoJSON or CSV file at path. The caller closes the Reader.
+// Open starts reading the file at path. The caller closes the Reader.
 func Open(path string, o Options) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -105,20 +130,26 @@ func Open(path string, o Options) (*Reader, error) {
 		f.Close()
 		return nil, err
 	}
-	r.closer = f
+	r.closers = append(r.closers, f)
 	return r, nil
 }
 
 // NewReader reads name's bytes from r; size (bytes) is for progress only, 0 where it is not known.
 //
-// It reads as far as the first row, so an absent datum (crs.ErrNoDatum), a file that is neither GeoJSON nor CSV
-// (*FileError) and a column that the file does not have (*FileError, with those that it has) are found here.
+// It reads as far as the first row, so an absent datum (crs.ErrNoDatum), a file of no known format (*FileError) and a
+// column that the file does not have (*FileError, with those that it has) are found here. A container (zip, GeoPackage)
+// is read in place where r is an io.ReaderAt and size is given, else from memory, at most 256 MiB.
 func NewReader(name string, r io.Reader, size int64, o Options) (*Reader, error) {
 	datum, err := crs.ParseDatum(string(o.Datum))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	o.Datum = datum
+	if o.Encoding != "" {
+		if o.encoding, err = encodingOf(o.Encoding); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	for _, fields := range []map[string]string{o.Columns, o.Values} {
 		for field := range fields {
 			if usual[field] == nil && o.Aliases[field] == nil {
@@ -129,15 +160,9 @@ func NewReader(name string, r io.Reader, size int64, o Options) (*Reader, error)
 			}
 		}
 	}
-	in := &Reader{name: name, options: o, size: size, text: newText(name, r)}
-	head := bufio.NewReaderSize(in.text, 64<<10)
-	start, err := firstByte(head)
-	if err != nil {
-		return nil, in.fileError(err)
-	}
-	if start == '{' || start == '[' {
-		in.rows = newFeatures(name, head, in.text, &in.options)
-	} else if in.rows, err = newTable(name, head, in.text, &in.options); err != nil {
+	in := &Reader{name: name, options: o, size: size, unit: Lines}
+	if err := in.open(r); err != nil {
+		in.Close()
 		return nil, in.fileError(err)
 	}
 	in.first, in.pending = in.rows.next()
@@ -153,6 +178,49 @@ func NewReader(name string, r io.Reader, size int64, o Options) (*Reader, error)
 		}
 	}
 	return in, nil
+}
+
+// open finds the format by the first bytes.
+func (r *Reader) open(whole io.Reader) error {
+	raw := bufio.NewReaderSize(whole, 4096)
+	head, _ := raw.Peek(16)
+	var err error
+	if r.rows, err = r.container(head, raw, whole); err != nil {
+		return err
+	}
+	if r.rows != nil {
+		switch r.rows.(type) {
+		case *sheet, *kmz:
+		default:
+			r.unit = Features
+		}
+		return nil
+	}
+	var in io.Reader = raw
+	if r.options.encoding != nil && r.options.encoding != unicode.UTF8 {
+		in = r.options.encoding.NewDecoder().Reader(raw)
+	}
+	r.text = newText(r.name, in)
+	text := bufio.NewReaderSize(r.text, 64<<10)
+	start, err := firstByte(text)
+	if err != nil {
+		return err
+	}
+	switch start {
+	case recordSeparator:
+		r.rows = &sequence{*newFeatures(r.name, text, r.text, &r.options)}
+	case '{', '[':
+		features := newFeatures(r.name, text, r.text, &r.options)
+		r.rows = features
+		if all, _ := text.Peek(text.Size()); isSequence(all) {
+			r.rows = &sequence{*features}
+		}
+	case '<':
+		r.rows = newPlacemarks(r.name, text, r.text, &r.options)
+	default:
+		r.rows, err = newTable(r.name, text, r.text, &r.options)
+	}
+	return err
 }
 
 // fields lists what may be mapped.
@@ -222,32 +290,41 @@ func (r *Reader) Next() (*Record, error) {
 		return nil, r.fileError(err)
 	}
 	if rec.fault != nil {
-		return nil, &Refusal{rec.Line, rec.key(), *rec.fault}
+		return nil, r.refuse(rec, *rec.fault)
 	}
 	if rec.Geometry == nil {
-		return nil, &Refusal{rec.Line, rec.key(), Text{"没有几何 (位置)", "no geometry"}}
+		return nil, r.refuse(rec, Text{"没有几何 (位置)", "no geometry"})
 	}
+	before := first(rec.Geometry)
 	if rec.Geometry, rec.fault = toWGS84(rec.Geometry, r.options.Datum); rec.fault != nil {
-		return nil, &Refusal{rec.Line, rec.key(), *rec.fault}
+		refusal := r.refuse(rec, *rec.fault)
+		refusal.Geometry = spot(before, r.options.Datum)
+		return nil, refusal
 	}
+	r.shift.add(before, first(rec.Geometry))
 	return rec, nil
+}
+
+func (r *Reader) refuse(rec *Record, reason Text) *Refusal {
+	return &Refusal{Line: rec.Line, Key: rec.key(), Reason: reason}
 }
 
 // Done is how many rows were given, and an estimate of how many there are.
 func (r *Reader) Done() (done, of int) {
+	if s, ok := r.rows.(sharer); ok {
+		if read, all := s.share(); read > 0 {
+			return r.done, max(r.done, int(float64(r.done)*float64(all)/float64(read)))
+		}
+		return r.done, r.done
+	}
 	if r.size > 0 && r.text.read > 0 {
 		return r.done, max(r.done, int(float64(r.done)*float64(r.size)/float64(r.text.read)))
 	}
 	return r.done, r.done
 }
 
-// Close closes the file, if Open opened it.
-func (r *Reader) Close() error {
-	if r.closer == nil {
-		return nil
-	}
-	return r.closer.Close()
-}
+// Close closes what Open and the format opened.
+func (r *Reader) Close() error { return r.closers.Close() }
 
 // Record is one row: attributes and a geometry in WGS-84.
 type Record struct {
@@ -325,7 +402,7 @@ func (r *Record) Number(field string) (value float64, ok bool, err error) {
 	}
 	value, err = strconv.ParseFloat(s, 64)
 	if err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
-		return 0, false, &Refusal{r.Line, r.key(), Text{
+		return 0, false, &Refusal{Line: r.Line, Key: r.key(), Reason: Text{
 			fmt.Sprintf("%s 应为数字, 实为 %q", field, s), fmt.Sprintf("%s should be a number, it is %q", field, s)}}
 	}
 	return value, true, nil
@@ -338,7 +415,7 @@ func (r *Record) Int(field string) (value int, ok bool, err error) {
 		return 0, false, err
 	}
 	if n < 0 || n > math.MaxInt32 || n != math.Trunc(n) {
-		return 0, false, &Refusal{r.Line, r.key(), Text{
+		return 0, false, &Refusal{Line: r.Line, Key: r.key(), Reason: Text{
 			fmt.Sprintf("%s 应为非负整数, 实为 %q", field, r.Text(field)),
 			fmt.Sprintf("%s should be a whole number, not negative, it is %q", field, r.Text(field))}}
 	}

@@ -1,6 +1,8 @@
 package importer
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,16 +36,20 @@ type Refusal struct {
 	Line   int    `json:"line"`          // where the row begins in the file, from 1
 	Key    string `json:"key,omitempty"` // the row's code or address, as far as it was read
 	Reason Text   `json:"reason"`
+	// Geometry (GeoJSON, WGS-84) is where the fault lies: the crossing point, else the row's own shape; nil without a place.
+	Geometry json.RawMessage `json:"geometry,omitempty"`
 }
 
 // Error gives line, key and reason in English.
 func (r *Refusal) Error() string { return r.In("en") }
 
 // In writes the refusal on one line.
-func (r *Refusal) In(lang string) string {
-	where := fmt.Sprintf("line %d", r.Line)
+func (r *Refusal) In(lang string) string { return r.at(Lines, lang) }
+
+func (r *Refusal) at(unit Unit, lang string) string {
+	where := fmt.Sprintf("%s %d", unit, r.Line)
 	if strings.HasPrefix(lang, "zh") {
-		where = fmt.Sprintf("第 %d 行", r.Line)
+		where = fmt.Sprintf("第 %d %s", r.Line, map[Unit]string{Lines: "行", Features: "个要素"}[unit])
 	}
 	if r.Key != "" {
 		where += " " + r.Key
@@ -61,29 +67,65 @@ type Warning struct {
 type Report struct {
 	File     string    `json:"file"`
 	Datum    crs.Datum `json:"datum"`
+	Unit     Unit      `json:"unit"`  // what lines are counted in
+	Shift    Shift     `json:"shift"` // what the datum moved
 	Read     int       `json:"read"`
 	Written  int       `json:"written"`
 	Refused  int       `json:"refused"`  // rows; each counts once, with its first fault
 	Refusals []Refusal `json:"refusals"` // the first MaxRefusals
 	Warnings []Warning `json:"warnings"`
 	DryRun   bool      `json:"dry_run"` // set by the caller, who rolls back
+
+	reader *Reader
 }
 
 // NewReport begins the report of reading r.
 func NewReport(r *Reader) *Report {
-	return &Report{File: r.Name(), Datum: r.Datum(), Refusals: []Refusal{}, Warnings: []Warning{}}
+	report := &Report{File: r.Name(), Datum: r.Datum(), Unit: r.unit, Refusals: []Refusal{}, Warnings: []Warning{}, reader: r}
+	for _, note := range r.notes {
+		report.Warn(note, 1)
+	}
+	return report
 }
 
 // Refuse notes that the row at line cannot go in. Once a row.
 func (r *Report) Refuse(line int, key string, reason Text) {
+	r.Add(Refusal{Line: line, Key: key, Reason: reason})
+}
+
+// Add is Refuse for a fault whose place is known.
+func (r *Report) Add(refusal Refusal) {
 	r.Refused++
 	if len(r.Refusals) < MaxRefusals {
-		r.Refusals = append(r.Refusals, Refusal{line, key, reason})
+		r.Refusals = append(r.Refusals, refusal)
 	}
+}
+
+// Faults is the refusals that have a place, as a GeoJSON FeatureCollection to lay over a map.
+func (r *Report) Faults() []byte {
+	type feature struct {
+		Type       string          `json:"type"`
+		Properties map[string]any  `json:"properties"`
+		Geometry   json.RawMessage `json:"geometry"`
+	}
+	all := struct {
+		Type     string    `json:"type"`
+		Features []feature `json:"features"`
+	}{"FeatureCollection", []feature{}}
+	for _, f := range r.Refusals {
+		if f.Geometry != nil {
+			all.Features = append(all.Features, feature{"Feature", map[string]any{string(r.Unit): f.Line, "key": f.Key, "zh": f.Reason.Zh, "en": f.Reason.En}, f.Geometry})
+		}
+	}
+	text, _ := json.Marshal(all) // geometries were encoded by us
+	return text
 }
 
 // Verdict is ErrRefused if any row was refused; it puts the refusals in the order of the file.
 func (r *Report) Verdict() error {
+	if r.reader != nil {
+		r.Shift = r.reader.shift
+	}
 	slices.SortStableFunc(r.Refusals, func(a, b Refusal) int { return a.Line - b.Line })
 	if r.Refused > 0 {
 		return ErrRefused
@@ -120,8 +162,12 @@ func (r *Report) In(lang string) string {
 	}
 	say("%s (datum %s): read %d, written %d, refused %d", "%s (坐标系 %s): 读取 %d 行, 写入 %d 行, 拒绝 %d 行",
 		r.File, r.Datum, r.Read, r.Written, r.Refused)
+	if r.Shift.MaxM > 0 {
+		say("  moved to WGS-84 by %.1f to %.1f m, as %.6f, %.6f → %.6f, %.6f", "  换算到 WGS-84 的偏移为 %.1f 至 %.1f 米, 如 %.6f, %.6f → %.6f, %.6f",
+			r.Shift.MinM, r.Shift.MaxM, r.Shift.From[0], r.Shift.From[1], r.Shift.To[0], r.Shift.To[1])
+	}
 	for i := range r.Refusals {
-		fmt.Fprintf(&b, "  ✗ %s\n", r.Refusals[i].In(lang))
+		fmt.Fprintf(&b, "  ✗ %s\n", r.Refusals[i].at(cmp.Or(r.Unit, Lines), lang))
 	}
 	if more := r.Refused - len(r.Refusals); more > 0 {
 		say("  … and %d more rows refused", "  … 另有 %d 行被拒绝", more)

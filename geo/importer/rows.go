@@ -39,7 +39,10 @@ func (r *Reader) Rows(report *Report, progress Progress, row func(*Record) ([]an
 			if refusal == nil {
 				return values, nil
 			}
-			report.Refuse(refusal.Line, refusal.Key, refusal.Reason)
+			if rec != nil && refusal.Geometry == nil {
+				refusal.Geometry = encode(rec.Geometry)
+			}
+			report.Add(*refusal)
 		}
 	})
 }

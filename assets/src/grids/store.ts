@@ -22,6 +22,26 @@ export interface GridCard extends Grid {
   open: { total: number; green: number; yellow: number; red: number; grey: number }
 }
 
+/** One place where the grids do not cover the ground as they should. */
+export interface Fault {
+  type: 'Feature'
+  properties: {
+    kind: 'gap' | 'overlap' | 'outside' | 'uncovered' | 't_vertex'
+    cells: string[]
+    parent?: string
+    area_m2: number
+    width_m: number
+    sliver: boolean
+    at: [number, number]
+  }
+  geometry: GeoJSON.Geometry
+}
+
+export interface Faults {
+  type: 'FeatureCollection'
+  features: Fault[]
+}
+
 export interface TownMapInfo {
   bounds: [number, number, number, number]
   center: [number, number]
@@ -35,6 +55,8 @@ export interface TownMapInfo {
 export const useGrids = defineStore('grids', () => {
   const grids = shallowRef(new Map<string, Grid>())
   const map = shallowRef<TownMapInfo | null>(null)
+  /** Faults of the coverage; null until somebody asks. */
+  const faults = shallowRef<Faults | null>(null)
   /** Layers that changed, with how often: the map asks for their tiles again. */
   const revision = ref<Record<string, number>>({})
 
@@ -49,6 +71,10 @@ export const useGrids = defineStore('grids', () => {
     ])
     grids.value = new Map(list.grids.map((grid) => [grid.code, grid]))
     map.value = info
+  }
+
+  async function loadFaults(): Promise<void> {
+    faults.value = await request<Faults>('/api/v1/grids/coverage')
   }
 
   function apply(event: LiveEvent): void {
@@ -83,5 +109,5 @@ export const useGrids = defineStore('grids', () => {
     revision.value = { ...revision.value, [layer]: (revision.value[layer] ?? 0) + 1 }
   }
 
-  return { grids, cells, streets, map, revision, timeZone, load, reload: load, apply }
+  return { grids, cells, streets, map, faults, revision, timeZone, load, loadFaults, reload: load, apply }
 })

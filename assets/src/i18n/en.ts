@@ -127,6 +127,17 @@ const en: Messages = {
     onDuty: 'on duty',
     offDuty: 'off duty',
     noOfficers: 'Nobody is registered',
+    coverage: 'Coverage',
+    covered: 'No gaps, no overlaps',
+    closeSlivers: 'Close slivers up to {area} m²',
+    fault: {
+      gap: 'Gap',
+      overlap: 'Overlap',
+      outside: 'Outside its parent',
+      uncovered: 'Not covered',
+      t_vertex: 'Corner on a side',
+      size: '{area} m², {width} m wide',
+    },
   },
   cameras: {
     state: {

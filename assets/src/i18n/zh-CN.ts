@@ -125,6 +125,17 @@ export default {
     onDuty: '在岗',
     offDuty: '不在岗',
     noOfficers: '没有登记人员',
+    coverage: '覆盖检查',
+    covered: '无缝隙，无重叠',
+    closeSlivers: '闭合 {area} 平方米以内的细缝',
+    fault: {
+      gap: '缝隙',
+      overlap: '重叠',
+      outside: '超出上级',
+      uncovered: '未覆盖',
+      t_vertex: '边上多出节点',
+      size: '{area} 平方米，宽 {width} 米',
+    },
   },
   cameras: {
     state: {

@@ -37,6 +37,7 @@ export function tileUrl(layer: TileLayer, { origin, revision }: Pick<StyleInput,
 export function buildStyle(input: StyleInput): StyleSpecification {
   const sources: Record<string, SourceSpecification> = {
     cases: { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
+    coverage: { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
     'cases-hot': { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
   }
   for (const layer of tileLayers) {
@@ -52,6 +53,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     ...roads(input),
     ...buildings(input),
     ...borders(input),
+    ...coverage(input),
     ...labels(input),
     ...cameras(input),
     ...incidents(input),
@@ -313,6 +315,22 @@ function labels({ palette: p, scale }: StyleInput): LayerSpecification[] {
         'text-padding': 8 * scale,
       },
       paint: { 'text-color': p['map-label'], ...halo, 'text-halo-width': 1.8 * scale },
+    },
+  ]
+}
+
+/** Where the grids leave ground open or cover it twice: a sliver is seen from afar by its outline. */
+function coverage({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  return [
+    { id: 'coverage', type: 'fill', source: 'coverage', filter: ['==', ['geometry-type'], 'Polygon'], paint: { 'fill-color': p.critical, 'fill-opacity': 0.35 } },
+    { id: 'coverage-line', type: 'line', source: 'coverage', filter: ['==', ['geometry-type'], 'Polygon'], paint: { 'line-color': p.critical, 'line-width': 1.5 * scale } },
+    {
+      id: 'coverage-corner',
+      type: 'circle',
+      source: 'coverage',
+      minzoom: 14,
+      filter: ['==', ['geometry-type'], 'Point'],
+      paint: { 'circle-radius': 3 * scale, 'circle-color': p['map-ground'], 'circle-stroke-color': p.critical, 'circle-stroke-width': 1.5 * scale },
     },
   ]
 }
