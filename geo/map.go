@@ -41,17 +41,19 @@ type Map struct {
 
 // grids and what is derived from them.
 type grids struct {
-	tree  *grid.Tree
-	index *grid.Index
-	check func() ([]grid.Fault, error) // the faults of the coverage, found once
+	tree   *grid.Tree
+	index  *grid.Index
+	search *searchText
+	check  func() ([]grid.Fault, error) // the faults of the coverage, found once
 }
 
 // buildings and what is derived from them.
 type buildings struct {
-	all    []building.Building
-	byID   map[uint64]int32
-	byGrid map[grid.Code]int
-	search *searchText
+	all     []building.Building
+	byID    map[uint64]int32
+	byGrid  map[grid.Code]int
+	search  *searchText
+	squares squares
 }
 
 // Open reads the whole map.
@@ -149,7 +151,7 @@ func (m *Map) loadGrids(ctx context.Context) error {
 	if err := m.tiles.Replace("grids", "grid_labels", labels); err != nil {
 		return err
 	}
-	m.grids.Store(&grids{tree, grid.NewIndex(tree), sync.OnceValues(func() ([]grid.Fault, error) { return grid.Check(tree, leastFault) })})
+	m.grids.Store(&grids{tree, grid.NewIndex(tree), newSearchText(len(tree.Cells()), gridEntry(tree.Cells())), sync.OnceValues(func() ([]grid.Fault, error) { return grid.Check(tree, leastFault) })})
 	return nil
 }
 
@@ -179,7 +181,7 @@ func (m *Map) loadBuildings(ctx context.Context) error {
 	if err := m.tiles.Replace("buildings", "buildings", features); err != nil {
 		return err
 	}
-	b.search = newSearchText(all)
+	b.search, b.squares = newSearchText(len(all), buildingEntry(all)), newSquares(all)
 	m.buildings.Store(b)
 	return nil
 }

@@ -112,6 +112,8 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/grids/{code}", access.MapRead, s.gridCard, "A grid's card: officers, buildings, cameras, open cases by light"},
 		{"GET /api/v1/locate", access.MapRead, s.locate, "The grids of a point: lon, lat"},
 		{"GET /api/v1/search", access.MapRead, s.search, "Find grids, buildings, cameras and cases: q"},
+		{"GET /api/v1/geocode", access.MapRead, s.geocode, "What an address means, each with a score from 0 to 1: q, limit"},
+		{"GET /api/v1/buildings/nearest", access.MapRead, s.nearestBuildings, "Buildings around a point, the nearest first: lon, lat, limit, reach_m"},
 		{"GET /tiles/{file}", access.MapRead, s.tileJSON, "TileJSON of a layer: {layer}.json"},
 		{"GET /tiles/{layer}/{z}/{x}/{file}", access.MapRead, s.tile, "A vector tile: {y}.mvt"},
 

@@ -10,6 +10,7 @@ import (
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cases"
+	"gridwall/geo/building"
 	"gridwall/geo/grid"
 	"gridwall/geo/tile"
 )
@@ -157,6 +158,57 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, who access.Ident
 		results = append(results, found{f.Type, f.ID, f.Name, f.Detail, location(f.Location)})
 	}
 	return writeJSON(w, map[string]any{"results": results})
+}
+
+// buildingOut is a building and what speaks for it.
+type buildingOut struct {
+	ID        uint64         `json:"id"`
+	Name      string         `json:"name"`
+	Address   string         `json:"address"`
+	Grid      string         `json:"grid,omitempty"`
+	Location  cases.Location `json:"location"`
+	DistanceM *float64       `json:"distance_m,omitempty"`
+	Score     *float64       `json:"score,omitempty"`
+}
+
+func buildingOf(b *building.Building) buildingOut {
+	return buildingOut{ID: b.ID, Name: b.Name, Address: b.Address, Grid: b.Grid, Location: location(b.Point)}
+}
+
+func (s *Server) geocode(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	limit, err := queryInt(r, "limit", 5, 1, 50)
+	if err != nil {
+		return err
+	}
+	out := []buildingOut{}
+	for _, a := range s.Places.Geocode(r.URL.Query().Get("q"), int(limit)) {
+		b := buildingOf(a.Building)
+		b.Score = &a.Score
+		out = append(out, b)
+	}
+	return writeJSON(w, map[string]any{"results": out})
+}
+
+func (s *Server) nearestBuildings(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	p, err := s.point(r)
+	if err != nil {
+		return err
+	}
+	limit, err := queryInt(r, "limit", 1, 1, 50)
+	if err != nil {
+		return err
+	}
+	reach, err := queryInt(r, "reach_m", 500, 1, 5000)
+	if err != nil {
+		return err
+	}
+	out := []buildingOut{}
+	for _, n := range s.Places.NearestBuildings(p, float64(reach), int(limit)) {
+		b := buildingOf(n.Building)
+		b.DistanceM = &n.DistanceM
+		out = append(out, b)
+	}
+	return writeJSON(w, map[string]any{"buildings": out})
 }
 
 func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
