@@ -17,6 +17,7 @@ import (
 	"gridwall/geo/backdrop"
 	"gridwall/geo/building"
 	"gridwall/geo/grid"
+	"gridwall/geo/sight"
 	"gridwall/geo/tile"
 )
 
@@ -54,6 +55,7 @@ type buildings struct {
 	byGrid  map[grid.Code]int
 	search  *searchText
 	squares squares
+	scene   *sight.Scene
 }
 
 // Open reads the whole map.
@@ -131,6 +133,9 @@ func (m *Map) Building(id uint64) *building.Building {
 	return nil
 }
 
+// Sight is what stands in the way of cameras, as of the last Reload.
+func (m *Map) Sight() *sight.Scene { return m.buildings.Load().scene }
+
 // AllBuildings is every building, by id. They are shared: do not change them.
 func (m *Map) AllBuildings() []building.Building { return m.buildings.Load().all }
 
@@ -182,6 +187,7 @@ func (m *Map) loadBuildings(ctx context.Context) error {
 		return err
 	}
 	b.search, b.squares = newSearchText(len(all), buildingEntry(all)), newSquares(all)
+	b.scene = sight.New(all)
 	m.buildings.Store(b)
 	return nil
 }

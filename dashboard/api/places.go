@@ -7,11 +7,13 @@ import (
 	"strings"
 
 	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/geo"
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cases"
 	"gridwall/geo/building"
 	"gridwall/geo/grid"
+	"gridwall/geo/sight"
 	"gridwall/geo/tile"
 )
 
@@ -158,6 +160,37 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, who access.Ident
 		results = append(results, found{f.Type, f.ID, f.Name, f.Detail, location(f.Location)})
 	}
 	return writeJSON(w, map[string]any{"results": results})
+}
+
+// gridSight samples the open ground of a grid. Cameras that are down see nothing, nor do those of unknown direction.
+func (s *Server) gridSight(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	cell := s.Places.Grids().Cell(r.PathValue("code"))
+	if cell == nil {
+		return errNoRoute
+	}
+	step, err := queryInt(r, "step_m", 10, 2, 100)
+	if err != nil {
+		return err
+	}
+	if span := geo.Distance(cell.Bound.Min, cell.Bound.Max) / float64(step); span > 400 {
+		return badRequest("step_too_small", "网格过大: 请加大 step_m", "the grid is too large for this step_m")
+	}
+	const farM = 1000
+	around := geo.BoundPad(cell.Bound, farM)
+	var eyes []sight.Camera
+	unknown := 0
+	for _, c := range s.Cameras.List(secret(who)) {
+		eye := c.Eye()
+		switch {
+		case !around.Contains(eye.At) || c.Indoor || !c.State.Up():
+		case eye.BearingDeg == nil && !eye.PTZ:
+			unknown++
+		default:
+			eyes = append(eyes, eye)
+		}
+	}
+	points, blind := s.Places.Sight().Blind(cell.Geometry, eyes, float64(step))
+	return writeJSON(w, map[string]any{"points": points, "blind": blind, "blind_share": float64(blind) / float64(max(points, 1)), "cameras": len(eyes), "direction_unknown": unknown, "step_m": step})
 }
 
 // buildingOut is a building and what speaks for it.
