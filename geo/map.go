@@ -17,6 +17,7 @@ import (
 	"gridwall/geo/backdrop"
 	"gridwall/geo/building"
 	"gridwall/geo/grid"
+	"gridwall/geo/sight"
 	"gridwall/geo/tile"
 )
 
@@ -41,17 +42,20 @@ type Map struct {
 
 // grids and what is derived from them.
 type grids struct {
-	tree  *grid.Tree
-	index *grid.Index
-	check func() ([]grid.Fault, error) // the faults of the coverage, found once
+	tree   *grid.Tree
+	index  *grid.Index
+	search *searchText
+	check  func() ([]grid.Fault, error) // the faults of the coverage, found once
 }
 
 // buildings and what is derived from them.
 type buildings struct {
-	all    []building.Building
-	byID   map[uint64]int32
-	byGrid map[grid.Code]int
-	search *searchText
+	all     []building.Building
+	byID    map[uint64]int32
+	byGrid  map[grid.Code]int
+	search  *searchText
+	squares squares
+	scene   *sight.Scene
 }
 
 // Open reads the whole map.
@@ -129,6 +133,9 @@ func (m *Map) Building(id uint64) *building.Building {
 	return nil
 }
 
+// Sight is what stands in the way of cameras, as of the last Reload.
+func (m *Map) Sight() *sight.Scene { return m.buildings.Load().scene }
+
 // AllBuildings is every building, by id. They are shared: do not change them.
 func (m *Map) AllBuildings() []building.Building { return m.buildings.Load().all }
 
@@ -149,7 +156,7 @@ func (m *Map) loadGrids(ctx context.Context) error {
 	if err := m.tiles.Replace("grids", "grid_labels", labels); err != nil {
 		return err
 	}
-	m.grids.Store(&grids{tree, grid.NewIndex(tree), sync.OnceValues(func() ([]grid.Fault, error) { return grid.Check(tree, leastFault) })})
+	m.grids.Store(&grids{tree, grid.NewIndex(tree), newSearchText(len(tree.Cells()), gridEntry(tree.Cells())), sync.OnceValues(func() ([]grid.Fault, error) { return grid.Check(tree, leastFault) })})
 	return nil
 }
 
@@ -179,7 +186,8 @@ func (m *Map) loadBuildings(ctx context.Context) error {
 	if err := m.tiles.Replace("buildings", "buildings", features); err != nil {
 		return err
 	}
-	b.search = newSearchText(all)
+	b.search, b.squares = newSearchText(len(all), buildingEntry(all)), newSquares(all)
+	b.scene = sight.New(all)
 	m.buildings.Store(b)
 	return nil
 }

@@ -114,8 +114,11 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/grids/coverage", access.MapRead, s.coverage, "What is wrong with the grids, as GeoJSON, the largest first: min_m2, limit"},
 		{"POST /api/v1/grids/coverage/close", access.GridManage, s.closeSlivers, "Close slivers of at most {limit_m2}; gridwall import undo takes it back"},
 		{"GET /api/v1/grids/{code}", access.MapRead, s.gridCard, "A grid's card: officers, buildings, cameras, open cases by light"},
+		{"GET /api/v1/grids/{code}/sight", access.MapRead, s.gridSight, "Which share of a grid's open ground no camera sees: step_m"},
 		{"GET /api/v1/locate", access.MapRead, s.locate, "The grids of a point: lon, lat"},
 		{"GET /api/v1/search", access.MapRead, s.search, "Find grids, buildings, cameras and cases: q"},
+		{"GET /api/v1/geocode", access.MapRead, s.geocode, "What an address means, each with a score from 0 to 1: q, limit"},
+		{"GET /api/v1/buildings/nearest", access.MapRead, s.nearestBuildings, "Buildings around a point, the nearest first: lon, lat, limit, reach_m"},
 		{"GET /tiles/{file}", access.MapRead, s.tileJSON, "TileJSON of a layer: {layer}.json"},
 		{"GET /tiles/{layer}/{z}/{x}/{file}", access.MapRead, s.tile, "A vector tile: {y}.mvt"},
 

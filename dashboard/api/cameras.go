@@ -42,7 +42,7 @@ func (s *Server) nearCameras(w http.ResponseWriter, r *http.Request, who access.
 	if err != nil {
 		return err
 	}
-	near := s.Cameras.Near(p, reachM, int(limit), secret(who))
+	near := s.Cameras.Near(p, reachM, int(limit), secret(who), s.Places.Sight())
 	if near == nil {
 		near = []cameras.Near{}
 	}

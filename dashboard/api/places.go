@@ -7,10 +7,13 @@ import (
 	"strings"
 
 	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/geo"
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cases"
+	"gridwall/geo/building"
 	"gridwall/geo/grid"
+	"gridwall/geo/sight"
 	"gridwall/geo/tile"
 )
 
@@ -157,6 +160,88 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, who access.Ident
 		results = append(results, found{f.Type, f.ID, f.Name, f.Detail, location(f.Location)})
 	}
 	return writeJSON(w, map[string]any{"results": results})
+}
+
+// gridSight samples the open ground of a grid. Cameras that are down see nothing, nor do those of unknown direction.
+func (s *Server) gridSight(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	cell := s.Places.Grids().Cell(r.PathValue("code"))
+	if cell == nil {
+		return errNoRoute
+	}
+	step, err := queryInt(r, "step_m", 10, 2, 100)
+	if err != nil {
+		return err
+	}
+	if span := geo.Distance(cell.Bound.Min, cell.Bound.Max) / float64(step); span > 400 {
+		return badRequest("step_too_small", "网格过大: 请加大 step_m", "the grid is too large for this step_m")
+	}
+	const farM = 1000
+	around := geo.BoundPad(cell.Bound, farM)
+	var eyes []sight.Camera
+	unknown := 0
+	for _, c := range s.Cameras.List(secret(who)) {
+		eye := c.Eye()
+		switch {
+		case !around.Contains(eye.At) || c.Indoor || !c.State.Up():
+		case eye.BearingDeg == nil && !eye.PTZ:
+			unknown++
+		default:
+			eyes = append(eyes, eye)
+		}
+	}
+	points, blind := s.Places.Sight().Blind(cell.Geometry, eyes, float64(step))
+	return writeJSON(w, map[string]any{"points": points, "blind": blind, "blind_share": float64(blind) / float64(max(points, 1)), "cameras": len(eyes), "direction_unknown": unknown, "step_m": step})
+}
+
+// buildingOut is a building and what speaks for it.
+type buildingOut struct {
+	ID        uint64         `json:"id"`
+	Name      string         `json:"name"`
+	Address   string         `json:"address"`
+	Grid      string         `json:"grid,omitempty"`
+	Location  cases.Location `json:"location"`
+	DistanceM *float64       `json:"distance_m,omitempty"`
+	Score     *float64       `json:"score,omitempty"`
+}
+
+func buildingOf(b *building.Building) buildingOut {
+	return buildingOut{ID: b.ID, Name: b.Name, Address: b.Address, Grid: b.Grid, Location: location(b.Point)}
+}
+
+func (s *Server) geocode(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	limit, err := queryInt(r, "limit", 5, 1, 50)
+	if err != nil {
+		return err
+	}
+	out := []buildingOut{}
+	for _, a := range s.Places.Geocode(r.URL.Query().Get("q"), int(limit)) {
+		b := buildingOf(a.Building)
+		b.Score = &a.Score
+		out = append(out, b)
+	}
+	return writeJSON(w, map[string]any{"results": out})
+}
+
+func (s *Server) nearestBuildings(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	p, err := s.point(r)
+	if err != nil {
+		return err
+	}
+	limit, err := queryInt(r, "limit", 1, 1, 50)
+	if err != nil {
+		return err
+	}
+	reach, err := queryInt(r, "reach_m", 500, 1, 5000)
+	if err != nil {
+		return err
+	}
+	out := []buildingOut{}
+	for _, n := range s.Places.NearestBuildings(p, float64(reach), int(limit)) {
+		b := buildingOf(n.Building)
+		b.DistanceM = &n.DistanceM
+		out = append(out, b)
+	}
+	return writeJSON(w, map[string]any{"buildings": out})
 }
 
 func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, _ access.Identity) error {

@@ -26,6 +26,7 @@ import (
 	"gridwall/dashboard/clock"
 	"gridwall/dashboard/live"
 	"gridwall/geo/grid"
+	"gridwall/geo/sight"
 	"gridwall/geo/tile"
 	"gridwall/streams"
 )
@@ -210,14 +211,14 @@ type Near struct {
 }
 
 // Near ranks the cameras around p within reach metres: those that look there first, then those of unknown direction, then
-// by distance. Buildings in between are not considered here.
-func (r *Room) Near(p orb.Point, reachM float64, limit int, secret bool) []Near {
+// by distance. What stands in between is scene's to say; without one nothing does.
+func (r *Room) Near(p orb.Point, reachM float64, limit int, secret bool, scene *sight.Scene) []Near {
 	var near []Near
 	for _, c := range r.List(secret) {
 		at := orb.Point{c.Location.Lon, c.Location.Lat}
 		d := geo.Distance(at, p)
 		if d <= reachM {
-			near = append(near, c.towards(p, d))
+			near = append(near, c.towards(p, d, scene))
 		}
 	}
 	rank := func(n Near) int {
@@ -241,8 +242,45 @@ func (r *Room) Near(p orb.Point, reachM float64, limit int, secret bool) []Near 
 	return near[:min(limit, len(near))]
 }
 
-// towards judges whether the camera looks at p, d metres away.
-func (c *Camera) towards(p orb.Point, d float64) Near {
+// Eye is the camera as sight needs it.
+func (c *Camera) Eye() sight.Camera {
+	or0 := func(v *float64) float64 {
+		if v == nil {
+			return 0
+		}
+		return *v
+	}
+	return sight.Camera{At: orb.Point{c.Location.Lon, c.Location.Lat}, BearingDeg: c.Bearing, AngleDeg: or0(c.Angle), RangeM: or0(c.RangeM), HeightM: or0(c.HeightM), PTZ: c.PTZ}
+}
+
+// behind says which building hides p from a camera that would see it else.
+func (c *Camera) behind(n *Near, p orb.Point, scene *sight.Scene) {
+	if scene == nil || c.Indoor || n.InView != nil && !*n.InView {
+		return
+	}
+	eye := c.Eye()
+	b := scene.Blocker(eye.At, p, eye.HeightM)
+	if b == nil {
+		return
+	}
+	no := false
+	n.InView = &no
+	zh, en := "", ""
+	if name := cmp.Or(b.Name, b.Address); name != "" {
+		zh, en = "（"+name+"）", " ("+name+")"
+	}
+	n.Reason = Text{fmt.Sprintf("被建筑遮挡%s，%d 米", zh, int(n.DistanceM)), fmt.Sprintf("hidden by a building%s, %d m", en, int(n.DistanceM))}
+}
+
+// towards judges whether the camera looks at p, d metres away, and whether it sees it.
+func (c *Camera) towards(p orb.Point, d float64, scene *sight.Scene) Near {
+	n := c.aimed(p, d)
+	c.behind(&n, p, scene)
+	return n
+}
+
+// aimed judges by direction and range alone.
+func (c *Camera) aimed(p orb.Point, d float64) Near {
 	n := Near{Camera: c, DistanceM: math.Round(d)}
 	yes, no := true, false
 	metres := int(n.DistanceM)
@@ -263,7 +301,7 @@ func (c *Camera) towards(p orb.Point, d float64) Near {
 		off := math.Abs(math.Remainder(geo.Bearing(orb.Point{c.Location.Lon, c.Location.Lat}, p)-*c.Bearing, 360))
 		if off <= half {
 			n.InView = &yes
-			n.Reason = Text{fmt.Sprintf("朝向该处，%d 米", metres), fmt.Sprintf("looks there, %d m", metres)}
+			n.Reason = Text{fmt.Sprintf("可见，%d 米", metres), fmt.Sprintf("in view, %d m", metres)}
 		} else {
 			n.InView = &no
 			n.Reason = Text{fmt.Sprintf("未朝向该处，%d 米", metres), fmt.Sprintf("looks elsewhere, %d m", metres)}

@@ -1,0 +1,162 @@
+package sight_test
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/geo"
+	"github.com/paulmach/orb/geojson"
+	"github.com/paulmach/orb/planar"
+
+	"gridwall/geo/building"
+	"gridwall/geo/geotest"
+	"gridwall/geo/sight"
+)
+
+// houses are the footprints of the demo town.
+func houses(t *testing.T) []building.Building {
+	t.Helper()
+	var all geojson.FeatureCollection
+	if err := json.Unmarshal(geotest.New(1).Buildings, &all); err != nil {
+		t.Fatal(err)
+	}
+	var out []building.Building
+	for i, f := range all.Features {
+		b := building.Building{ID: uint64(i + 1)}
+		if n, ok := f.Properties["floors"].(float64); ok {
+			b.Floors = int(n)
+		}
+		switch g := f.Geometry.(type) {
+		case orb.Polygon:
+			b.Footprint = orb.MultiPolygon{g}
+		case orb.MultiPolygon:
+			b.Footprint = g
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// cast walks the line in steps of 2 cm and asks every building at every step: slow, and of another kind.
+func cast(all []building.Building, from, to orb.Point, heightM float64) bool {
+	var near []building.Building
+	bound := orb.MultiPoint{from, to}.Bound()
+	for _, b := range all {
+		if b.Footprint == nil || !b.Footprint.Bound().Intersects(bound) || planar.MultiPolygonContains(b.Footprint, to) || planar.MultiPolygonContains(b.Footprint, from) {
+			continue
+		}
+		near = append(near, b)
+	}
+	steps := int(geo.Distance(from, to) / 0.02)
+	for i := range steps {
+		t := (float64(i) + 0.5) / float64(steps)
+		p := orb.Point{from[0] + t*(to[0]-from[0]), from[1] + t*(to[1]-from[1])}
+		for _, b := range near {
+			if heightM+(1.5-heightM)*t < sight.Height(&b) && planar.MultiPolygonContains(b.Footprint, p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func TestSightEqualsBruteForceInTheDemoTown(t *testing.T) {
+	all := houses(t)
+	scene := sight.New(all)
+	random := rand.New(rand.NewPCG(7, 8))
+	agree, blocked := 0, 0
+	const incidents = 200
+	for agree+1 <= incidents {
+		near := all[random.IntN(len(all))].Footprint.Bound().Center()
+		at := func() orb.Point {
+			return geo.PointAtBearingAndDistance(near, random.Float64()*360, 5+random.Float64()*120)
+		}
+		from, to := at(), at()
+		if indoors(all, from) || closeToWall(all, from) {
+			continue
+		}
+		heightM := 3 + random.Float64()*25
+		got, want := scene.Blocker(from, to, heightM) != nil, cast(all, from, to, heightM)
+		if got != want {
+			t.Fatalf("incident %d: %v to %v from %.1f m: blocked %v, by brute force %v", agree, from, to, heightM, got, want)
+		}
+		agree++
+		if want {
+			blocked++
+		}
+	}
+	t.Logf("%d of %d agree, %d blocked", agree, incidents, blocked)
+	if blocked < 40 || blocked > 160 {
+		t.Errorf("%d of %d blocked: the incidents try one side only", blocked, incidents)
+	}
+}
+
+func indoors(all []building.Building, p orb.Point) bool {
+	for _, b := range all {
+		if b.Footprint.Bound().Contains(p) && planar.MultiPolygonContains(b.Footprint, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// closeToWall: such a camera counts as mounted, which brute force does not know.
+func closeToWall(all []building.Building, p orb.Point) bool {
+	for range 1 {
+		for bearing := 0.0; bearing < 360; bearing += 10 {
+			if indoors(all, geo.PointAtBearingAndDistance(p, bearing, 1)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// wall is a house of three floors, 20 m long, 20 m north of the camera.
+func wall(floors int) []building.Building {
+	origin := orb.Point{110, 40}
+	at := func(x, y float64) orb.Point {
+		return geo.PointAtBearingAndDistance(geo.PointAtBearingAndDistance(origin, 90, x), 0, y)
+	}
+	return []building.Building{{ID: 1, Name: "永来城", Floors: floors, Footprint: orb.MultiPolygon{{{at(-10, 20), at(10, 20), at(10, 30), at(-10, 30), at(-10, 20)}}}}}
+}
+
+func TestASectorIsCutByWhatStandsInIt(t *testing.T) {
+	origin := orb.Point{110, 40}
+	place := func(bearing, m float64) orb.Point { return geo.PointAtBearingAndDistance(origin, bearing, m) }
+	north := 0.0
+	for _, tc := range []struct {
+		name   string
+		floors int
+		camera sight.Camera
+		p      orb.Point
+		sees   bool
+	}{
+		{"in front of the house", 3, sight.Camera{At: origin, BearingDeg: &north}, place(0, 15), true},
+		{"behind the house", 3, sight.Camera{At: origin, BearingDeg: &north}, place(0, 50), false},
+		{"past its side", 3, sight.Camera{At: origin, BearingDeg: &north}, place(44, 50), true},
+		{"over a low roof from a mast", 1, sight.Camera{At: origin, BearingDeg: &north, HeightM: 25}, place(0, 60), true},
+		{"out of the sector", 3, sight.Camera{At: origin, BearingDeg: &north, AngleDeg: 60}, place(44, 50), false},
+		{"beyond its range", 3, sight.Camera{At: origin, BearingDeg: &north, RangeM: 40}, place(44, 50), false},
+		{"a PTZ turns round", 3, sight.Camera{At: origin, PTZ: true}, place(180, 50), true},
+		{"direction unknown", 3, sight.Camera{At: origin}, place(44, 50), false},
+	} {
+		if got := sight.New(wall(tc.floors)).Sees(tc.camera, tc.p); got != tc.sees {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+}
+
+func TestTheBlindShareOfAnAreaIsThatOfItsGeometry(t *testing.T) {
+	origin := orb.Point{110, 40}
+	around := geo.NewBoundAroundPoint(origin, 50).ToPolygon()
+	east := 90.0
+	points, blind := sight.New(nil).Blind(orb.MultiPolygon{around}, []sight.Camera{{At: origin, BearingDeg: &east, AngleDeg: 90, RangeM: 50}}, 1)
+	seen, want := 1-float64(blind)/float64(points), math.Pi/4*50*50/(100*100)
+	if points < 9_500 || points > 10_500 || math.Abs(seen-want) > 0.01 {
+		t.Errorf("%d points, %.4f seen, want %.4f within 1 %%", points, seen, want)
+	}
+}
