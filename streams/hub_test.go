@@ -75,7 +75,7 @@ func open(t *testing.T, h *streams.Hub, id string) *streams.Reader {
 func packet(t *testing.T, r *streams.Reader) streams.Item {
 	t.Helper()
 	for {
-		item, err := r.Next(within(t, 15*time.Second))
+		item, err := r.Next(within(t, 40*time.Second))
 		if err != nil {
 			t.Fatalf("no packet: %v", err)
 		}
@@ -89,7 +89,7 @@ func packet(t *testing.T, r *streams.Reader) streams.Item {
 func trouble(t *testing.T, r *streams.Reader) streams.Status {
 	t.Helper()
 	for {
-		item, err := r.Next(within(t, 15*time.Second))
+		item, err := r.Next(within(t, 40*time.Second))
 		if err != nil {
 			t.Fatalf("no trouble: %v", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -51,7 +52,7 @@ func townTest(t *testing.T) (*server, func(access.Role) *client) {
 	if err := c.do(t.Context(), "POST", "/api/v1/cases", map[string]any{"title": "井盖破损", "location": map[string]float64{"lon": 110.005, "lat": 40.41}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	for range 500 { // until the server has followed the imports
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) { // until the server has followed the imports
 		var answer struct{ Cameras []struct{ ID string } }
 		if err := c.do(t.Context(), "GET", "/api/v1/cameras", nil, &answer); err != nil {
 			t.Fatal(err)

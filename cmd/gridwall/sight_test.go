@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geo"
@@ -38,7 +39,7 @@ func TestNearSaysWhichCamerasSeeThePlaceAndWhyNot(t *testing.T) {
 			Reason struct{ Zh string }
 		}
 	}
-	for range 500 { // until the server has followed the imports
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) { // until the server has followed the imports
 		if err := c.do(t.Context(), "GET", fmt.Sprintf("/api/v1/cameras/near?lon=%f&lat=%f&limit=9", place[0], place[1]), nil, &answer); err != nil {
 			t.Fatal(err)
 		}
