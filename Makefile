@@ -7,7 +7,7 @@ export GRIDWALL_DATA_DIR ?= $(CURDIR)/data
 
 RUN_PACKAGES := postgresql postgresql-postgis
 TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev chromium fonts-noto-cjk ffmpeg \
-	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good
+	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gdal-bin
 CLIP_PACKAGES := ffmpeg fonts-noto-cjk
 
 # install: the packages of $(1) that Debian's or Ubuntu's apt does not have installed yet.

@@ -25,6 +25,7 @@ type Packet struct {
 	Sequence uint64 // number of the packet in the stream, without gaps
 	Arrived  time.Time
 
+	head     form[[]byte]
 	fragment form[[]byte]
 	payloads form[[][]byte]
 }
@@ -51,7 +52,13 @@ func (p *Packet) Size() (width, height int) {
 	return 0, 0
 }
 
-// Fragment returns the packet's fMP4 fragment; build runs at most once a packet.
+// Head returns what stands before Data in the packet's fMP4 fragment; build runs at most once a packet.
+func (p *Packet) Head(build func(*Packet) []byte) []byte {
+	return p.head.get(func() []byte { return build(p) })
+}
+
+// Fragment returns the packet's fMP4 fragment in one piece; build runs at most once a packet. Who can write two pieces
+// takes Head and Data, and keeps the ring from holding everything twice.
 func (p *Packet) Fragment(build func(*Packet) []byte) []byte {
 	return p.fragment.get(func() []byte { return build(p) })
 }

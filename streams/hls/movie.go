@@ -24,7 +24,7 @@ const (
 
 // part is some frames of a segment: fragments as the stream's readers share them.
 type part struct {
-	fragments   [][]byte
+	fragments   [][]byte // heads and data in turn
 	duration    time.Duration
 	independent bool
 }
@@ -117,7 +117,7 @@ func (f *movie) run(ctx context.Context, reader *streams.Reader, linger time.Dur
 func (f *movie) take(p *streams.Packet) {
 	if p.IsSound() {
 		if len(f.open.fragments) > 0 && f.codecs.Sound == p.Codec {
-			f.open.fragments = append(f.open.fragments, p.Fragment(mse.Fragment))
+			f.open.fragments = append(f.open.fragments, p.Head(mse.Head), p.Data)
 		}
 		return
 	}
@@ -139,7 +139,7 @@ func (f *movie) take(p *streams.Packet) {
 		f.open.independent = p.IsKeyFrame
 		f.begin = p.Time
 	}
-	f.open.fragments = append(f.open.fragments, p.Fragment(mse.Fragment))
+	f.open.fragments = append(f.open.fragments, p.Head(mse.Head), p.Data)
 	f.last = p.Time
 }
 

@@ -19,9 +19,15 @@ const (
 // fragmentHead is the length of a moof with one sample and of the mdat header after it.
 const fragmentHead = 8 + 16 + 8 + 16 + 20 + 36 + 8
 
-// Fragment returns one packet as a fragment of one sample: moof (mfhd, traf (tfhd, tfdt, trun)) and mdat of
-// ISO/IEC 14496-12. The decode time is the stream's own, so fragments follow one another over reconnects.
+// Fragment returns one packet as a fragment of one sample: Head and the packet's data.
 func Fragment(p *streams.Packet) []byte {
+	head := p.Head(Head)
+	return append(append(make([]byte, 0, len(head)+len(p.Data)), head...), p.Data...)
+}
+
+// Head returns a fragment of one sample up to its data: moof (mfhd, traf (tfhd, tfdt, trun)) and mdat of
+// ISO/IEC 14496-12, without its content. The decode time is the stream's own, so fragments follow one another over reconnects.
+func Head(p *streams.Packet) []byte {
 	flags := uint32(deltaSample)
 	track := uint32(videoTrack)
 	if p.IsKeyFrame {
@@ -30,7 +36,7 @@ func Fragment(p *streams.Packet) []byte {
 	if p.IsSound() {
 		track, flags = soundTrack, keySample
 	}
-	b := make([]byte, 0, fragmentHead+len(p.Data))
+	b := make([]byte, 0, fragmentHead)
 	be := binary.BigEndian
 	box := func(size int, name string) {
 		b = be.AppendUint32(b, uint32(size))
@@ -56,7 +62,7 @@ func Fragment(p *streams.Packet) []byte {
 	b = be.AppendUint32(b, flags)
 	b = be.AppendUint32(b, uint32(int32(Ticks(p.CompositionTime))))
 	box(8+len(p.Data), "mdat")
-	return append(b, p.Data...)
+	return b
 }
 
 // Ticks converts to the timescale, rounding to the nearest; seconds and rest apart, against overflow.

@@ -95,7 +95,7 @@ func (m *message) init(stream uint16, sound bool, mime string, segment []byte) {
 
 func (m *message) fragment(stream uint16, flags byte, p *streams.Packet) {
 	before := m.size
-	m.record(Fragment, flags, stream, uint32(p.Sequence), p.Time, p.Fragment(mse.Fragment))
+	m.record(Fragment, flags, stream, uint32(p.Sequence), p.Time, p.Head(mse.Head), p.Data)
 	if flags&Cached != 0 {
 		m.kept += m.size - before
 	}

@@ -119,6 +119,7 @@ export const playPage: Play = async (video, id, signal, told) => {
   let stream = 0
   let tile: Tile
   let watcher: IntersectionObserver | undefined
+  let sizer: ResizeObserver | undefined
   try {
     await new Promise<never>((_, reject) => {
       const fail = (failure: StreamFailure) => reject(new StreamError(failure))
@@ -166,8 +167,7 @@ export const playPage: Play = async (video, id, signal, told) => {
       }
       stream = page.add(tile)
       video.addEventListener('volumechange', heard)
-      watcher = new IntersectionObserver((entries) => {
-        const visible = entries.at(-1)?.isIntersecting ?? true
+      const look = (visible: boolean) => {
         const priority = importance(video)
         const wanted = profile()
         if (visible === tile.visible && priority === tile.priority && wanted === tile.profile) return
@@ -175,11 +175,15 @@ export const playPage: Play = async (video, id, signal, told) => {
         tile.priority = priority
         tile.profile = wanted
         page.change(stream)
-      })
+      }
+      sizer = new ResizeObserver(() => look(tile.visible))
+      sizer.observe(video)
+      watcher = new IntersectionObserver((entries) => look(entries.at(-1)?.isIntersecting ?? true))
       watcher.observe(video)
     })
   } finally {
     watcher?.disconnect()
+    sizer?.disconnect()
     video.removeEventListener('volumechange', heard)
     speaker?.close()
     page.remove(stream)
