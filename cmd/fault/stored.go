@@ -22,7 +22,7 @@ type stored struct {
 	id      int64
 	number  string
 	key     string // its description: each try writes its key there
-	keys    int    // idempotency rows that lead to it
+	keys    int    // idempotency rows of reports that lead to it
 	keySeq  int64
 	open    bool
 	rejects int
@@ -47,7 +47,7 @@ const (
 	storedAfter = `
 SELECT c.id, c.number, c.description, count(i.key), COALESCE(max(i.seq), 0), c.open,
        (SELECT count(*) FROM case_move AS m WHERE m.case_id = c.id AND m.move = 'reject')
-FROM case_file AS c LEFT JOIN idempotency AS i ON i.case_id = c.id
+FROM case_file AS c LEFT JOIN idempotency AS i ON i.case_id = c.id AND i.key NOT LIKE '%-move' -- moves have keys of their own
 WHERE c.id > $1
 GROUP BY c.id
 ORDER BY c.id`
