@@ -3,7 +3,6 @@ import { Marker, type GeoJSONSource, type Map as MapLibre } from 'maplibre-gl'
 import { lightOf } from '../cases/lights'
 import type { CaseChange } from '../cases/store'
 import type { Case } from '../cases/types'
-import { Budget, heldUp } from './budget'
 
 /**
  * The first change is drawn at once, what follows within this time in one batch: updateData has no back-pressure of its own.
@@ -37,7 +36,6 @@ export class Incidents {
   readonly #stop: () => void
   readonly #ticking: ReturnType<typeof setInterval>
   #timer: ReturnType<typeof setTimeout> | undefined
-  readonly #budget = new Budget()
   #drawing = false
   #drawnAt = 0
 
@@ -70,7 +68,7 @@ export class Incidents {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       void this.#draw()
-    }, Math.max(0, this.#drawnAt + batchMs - Date.now(), this.#budget.wait(Date.now())))
+    }, Math.max(0, this.#drawnAt + batchMs - Date.now()))
   }
 
   #all(): void {
@@ -96,9 +94,7 @@ export class Incidents {
       return
     }
     if (this.#hot.size + this.#pending.size > hotLimit) {
-      this.#drawnAt = Date.now()
       this.#all()
-      await this.#pay()
       return
     }
     const add: CaseFeature[] = []
@@ -115,18 +111,13 @@ export class Incidents {
     }
     this.#pending.clear()
     this.#pulse()
-    this.#drawnAt = Date.now()
-    void this.#source('cases-hot')?.updateData({ add, remove })
-    await this.#pay()
-  }
-
-  /** Finds out what the picture that is drawn now costs the page. */
-  async #pay(): Promise<void> {
-    let idle = false
-    void this.#map.once('idle', () => (idle = true))
     this.#drawing = true
-    this.#budget.spend(Date.now(), await heldUp(() => idle))
-    this.#drawing = false
+    this.#drawnAt = Date.now()
+    try {
+      await this.#source('cases-hot')?.updateData({ add, remove })
+    } finally {
+      this.#drawing = false
+    }
   }
 
   /** A light that turns red is drawn at its moment: no message comes for it. */
