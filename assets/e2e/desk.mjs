@@ -51,8 +51,10 @@ export function desk(world) {
     })
 
     it('plays the cameras around a case, and a camera that is found', async () => {
-      const { cameras } = await world.server.api('GET', '/api/v1/cameras')
-      const camera = cameras.find((known) => known.state === 'online' || known.state === 'live')
+      const camera = await until(60_000, async () => {
+        const { cameras } = await world.server.api('GET', '/api/v1/cameras')
+        return cameras.find((known) => known.state === 'online' || known.state === 'live')
+      })
       const { id } = await world.server.report('看看视频', camera.location)
       await browsing(world.server, async (browser) => {
         browser.expect(/503 .*\/whep/) // a dark camera may stand among the near ones

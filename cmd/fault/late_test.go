@@ -23,7 +23,7 @@ func database(t *testing.T) *pgx.Conn {
 	c, err := newCluster(dir)
 	if err != nil {
 		if os.Getenv("CI") == "" {
-			t.Skip(err)
+			t.Skipf("no PostgreSQL that a cluster can be made with (make test installs it): %v", err)
 		}
 		t.Fatal(err)
 	}
