@@ -276,6 +276,25 @@ func TestFaultsAreToldInWords(t *testing.T) {
 	}
 }
 
+func TestACameraThatOnlyKeepsItsConnectionIsAskedAgain(t *testing.T) {
+	room := cameras(t, streamtest.Config{Cameras: one})
+	if err := room.SetFault("C001", streamtest.Mute); err != nil {
+		t.Fatal(err)
+	}
+	h := hub(t, streams.Config{Sweep: never, Stall: 500 * time.Millisecond})
+	h.Set([]streams.Camera{{ID: "C001", URL: room.URL("C001")}})
+	r := open(t, h, "C001")
+	for _, want := range []string{"connected, but the picture stands still", "connected, but no picture data for a long time"} {
+		if got := trouble(t, r); got.State != streams.Stalled || got.Reason.En != want {
+			t.Errorf("got %+v, want %q", got, want)
+		}
+	}
+	if err := room.SetFault("C001", streamtest.Healthy); err != nil {
+		t.Fatal(err)
+	}
+	packet(t, r)
+}
+
 func TestARefusedHostSaysSo(t *testing.T) {
 	room := cameras(t, streamtest.Config{Cameras: one})
 	_ = room

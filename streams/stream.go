@@ -45,11 +45,13 @@ type stream struct {
 	framed  time.Time    // last packet of this pull
 }
 
-// errIdle, errRestart and errRemoved end a pull that is all right.
+// errIdle, errRestart and errRemoved end a pull that is all right; errSilent ends one whose camera keeps the connection
+// alive, by answers or sound, and sends no picture.
 var (
 	errIdle    = errors.New("nobody watches")
 	errRestart = errors.New("address changed")
 	errRemoved = errors.New("camera removed")
+	errSilent  = fmt.Errorf("%w, and keeps the connection", rtsp.ErrTimeout)
 )
 
 func newStream(h *Hub, c Camera) *stream {
@@ -197,7 +199,7 @@ func (s *stream) pull(ctx context.Context, camera Camera, version int) error {
 	go func() { done <- source.Run(ctx) }()
 	err := s.await(ctx, version, done, 0)
 	cancel(err)
-	if errors.Is(err, errIdle) || errors.Is(err, errRestart) || errors.Is(err, errRemoved) {
+	if errors.Is(err, errIdle) || errors.Is(err, errRestart) || errors.Is(err, errRemoved) || errors.Is(err, errSilent) {
 		<-done
 	}
 	return err
@@ -254,23 +256,30 @@ func (s *stream) await(ctx context.Context, version int, done <-chan error, paus
 			}
 			return context.Cause(ctx)
 		case <-beat:
-			s.health(time.Now())
+			if silence := s.health(time.Now()); silence >= silences*s.hub.config.Stall {
+				return errSilent
+			}
 		case <-linger.C:
 		case <-s.poke:
 		}
 	}
 }
 
-// health notices what a connection does not say: that no frame comes, or none to start with.
-func (s *stream) health(now time.Time) {
+// silences is after how many Config.Stall of silence a pull begins anew. By then the connection's own limit has mostly ended
+// it.
+const silences = 4
+
+// health notices what a connection does not say: that no frame comes, or none to start with. It returns how long the picture
+// has been silent.
+func (s *stream) health(now time.Time) (silence time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.playing.IsZero() {
-		return
+		return 0
 	}
-	heard := time.Unix(0, s.heard.Load())
+	silence = now.Sub(later(s.playing, time.Unix(0, s.heard.Load())))
 	switch {
-	case now.Sub(later(s.playing, heard)) >= s.hub.config.Stall:
+	case silence >= s.hub.config.Stall:
 		if s.setStatus(Stalled, stalledReason) {
 			s.trouble()
 		}
@@ -283,6 +292,7 @@ func (s *stream) health(now time.Time) {
 			s.trouble()
 		}
 	}
+	return silence
 }
 
 var stalledReason = Text{"已连接,但画面停滞", "connected, but the picture stands still"}

@@ -11,6 +11,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/description"
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
+	"github.com/pion/rtcp"
 )
 
 const frameInterval = 40 * time.Millisecond
@@ -186,7 +187,10 @@ func (c *camera) play(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		if send := !c.is(Stall); send && !(c.is(NoKeyframe) && nalus[0][0]&0x1f == nalSPS) {
+		if c.is(Mute) && stream.WritePacketRTCP(media, &rtcp.ReceiverReport{}) != nil {
+			return
+		}
+		if send := !c.is(Stall) && !c.is(Mute); send && !(c.is(NoKeyframe) && nalus[0][0]&0x1f == nalSPS) {
 			packets, err := encoder.Encode(nalus)
 			if err != nil {
 				return

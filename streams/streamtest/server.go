@@ -56,6 +56,7 @@ const (
 	Healthy    Fault = iota
 	Dark             // hangs up on every request
 	Stall            // agrees to play and sends nothing
+	Mute             // agrees to play and sends reports, which keep the connection alive, but no picture
 	BadSDP           // describes itself in rubbish
 	Refuse           // 401 whatever the password
 	NoKeyframe       // sends no picture that a decoder could start with
