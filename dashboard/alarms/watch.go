@@ -10,7 +10,8 @@ import (
 	"gridwall/dashboard/live"
 )
 
-// watchLock keeps other nodes from looking at the same moment; it ends with the transaction.
+// watchLock keeps other nodes from looking at the same moment; it ends with the transaction. Each node looks every second,
+// one after the other: what it holds back (holds) it must have seen itself.
 const watchLock = 0x616c_6172 // "alar"
 
 // Run looks once a second until ctx ends.
@@ -52,8 +53,7 @@ func (r *Room) look(ctx context.Context, now time.Time) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '3s'`); err != nil {
 			return err
 		}
-		var mine bool
-		if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, watchLock).Scan(&mine); err != nil || !mine {
+		if err := alone(ctx, tx); err != nil {
 			return err
 		}
 		ids, err := timed(ctx, tx, now)
@@ -77,6 +77,18 @@ func (r *Room) look(ctx context.Context, now time.Time) error {
 		_, err = live.Append(ctx, tx, live.Draft{Type: "alarm.flood", At: now, Data: flooded{flood}})
 		return err
 	})
+}
+
+// alone waits until no other node looks, for two seconds at most.
+func alone(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '2s'`); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, watchLock); err != nil {
+		return fmt.Errorf("another node looks: %w", err)
+	}
+	_, err := tx.Exec(ctx, `SET LOCAL lock_timeout = 0`)
+	return err
 }
 
 const escalate = `
