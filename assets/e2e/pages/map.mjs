@@ -10,12 +10,17 @@ export class TownMap {
     await this.box.evaluate((box) => new Promise((resolve) => (box.map.loaded() && !box.map.isMoving() ? resolve() : box.map.once('idle', resolve))))
   }
 
-  /** Ids of the cases whose marker is on the screen. */
+  /** Ids of the cases whose marker is on the screen: where one is said to be, the canvas is not empty. */
   cases() {
     return this.box.evaluate((box) => {
-      const layers = ['case-icon-hot', 'case-icon', 'case-dot-hot', 'case-dot'].filter((id) => box.map.getLayer(id))
-      const drawn = box.map.queryRenderedFeatures({ layers }).filter((feature) => feature.state.gone !== true)
-      return [...new Set(drawn.map((feature) => feature.id))].sort((a, b) => a - b)
+      const { canvas, drawn } = box.incidents
+      const { data, width, height } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+      const density = canvas.width / canvas.clientWidth
+      const seen = drawn.filter(({ x, y }) => {
+        const [column, row] = [Math.floor(x * density), Math.floor(y * density)]
+        return column >= 0 && row >= 0 && column < width && row < height && data[(row * width + column) * 4 + 3] > 0
+      })
+      return seen.map(({ id }) => id).sort((a, b) => a - b)
     })
   }
 

@@ -63,8 +63,7 @@ export class WallPage {
           const look = () => {
             const row = [...document.querySelectorAll('[data-testid="ticker"] > li')].find((li) => li.textContent.includes(wanted))
             const id = Number(row?.dataset.case)
-            const layers = ['case-icon-hot', 'case-dot-hot']
-            const drawn = row !== undefined && box.map.queryRenderedFeatures({ layers }).some((feature) => feature.id === id)
+            const drawn = row !== undefined && box.incidents.drawn.some((marker) => marker.id === id)
             if (drawn) resolve({ id, at: Date.now() })
             else if (performance.now() > end) reject(new Error(row === undefined ? 'not in the ticker' : 'not on the map'))
             else setTimeout(look, 20)

@@ -1,3 +1,4 @@
+import type { Geometry } from 'geojson'
 import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { request } from '../access/http'
@@ -34,7 +35,7 @@ export interface Fault {
     sliver: boolean
     at: [number, number]
   }
-  geometry: GeoJSON.Geometry
+  geometry: Geometry
 }
 
 export interface Faults {

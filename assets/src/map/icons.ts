@@ -6,10 +6,6 @@ type Draw = (g: Pen, p: Palette) => void
 
 /** Icons are drawn, not shipped: size in px at scale 1, centre at 0,0. */
 const icons: Record<string, { size: number; draw: Draw }> = {
-  'case-critical': { size: 26, draw: (g, p) => critical(g, p, false) },
-  'case-critical-late': { size: 26, draw: (g, p) => critical(g, p, true) },
-  'case-urgent': { size: 22, draw: (g, p) => urgent(g, p, false) },
-  'case-urgent-late': { size: 22, draw: (g, p) => urgent(g, p, true) },
   camera: { size: 20, draw: (g, p) => camera(g, p, p['map-camera'], false) },
   'camera-dark': { size: 20, draw: (g, p) => camera(g, p, p.offline, true) },
   wedge: { size: 88, draw: wedge },
@@ -29,30 +25,6 @@ export function addIcons(map: MapLibre, palette: Palette, scale: number): void {
     if (map.hasImage(name)) map.removeImage(name)
     map.addImage(name, g.getImageData(0, 0, side, side), { pixelRatio: density })
   }
-}
-
-function critical(g: Pen, p: Palette, late: boolean): void {
-  disc(g, 9, p.critical, p['map-ground'], 1.5)
-  if (late) ring(g, 11.5, p.late)
-  g.fillStyle = p['critical-on']
-  g.beginPath()
-  g.roundRect(-1.25, -5.5, 2.5, 7, 1)
-  g.roundRect(-1.4, 3, 2.8, 2.8, 1.4)
-  g.fill()
-}
-
-function urgent(g: Pen, p: Palette, late: boolean): void {
-  g.beginPath()
-  g.moveTo(0, -7.5)
-  g.lineTo(7.6, 5.6)
-  g.lineTo(-7.6, 5.6)
-  g.closePath()
-  g.lineJoin = 'round'
-  g.lineWidth = late ? 4 : 3
-  g.strokeStyle = late ? p.late : p['map-ground']
-  g.stroke()
-  g.fillStyle = p.urgent
-  g.fill()
 }
 
 function camera(g: Pen, p: Palette, color: string, struck: boolean): void {
@@ -93,24 +65,6 @@ function wedge(g: Pen, p: Palette): void {
   g.globalAlpha = 0.55
   g.strokeStyle = p['map-camera']
   g.lineWidth = 0.75
-  g.stroke()
-}
-
-function disc(g: Pen, r: number, fill: string, edge: string, width: number): void {
-  g.beginPath()
-  g.arc(0, 0, r, 0, 2 * Math.PI)
-  g.fillStyle = fill
-  g.fill()
-  g.lineWidth = width
-  g.strokeStyle = edge
-  g.stroke()
-}
-
-function ring(g: Pen, r: number, color: string): void {
-  g.beginPath()
-  g.arc(0, 0, r, 0, 2 * Math.PI)
-  g.lineWidth = 1.5
-  g.strokeStyle = color
   g.stroke()
 }
 

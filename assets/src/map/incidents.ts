@@ -1,16 +1,12 @@
-import type { Feature, Point } from 'geojson'
-import { Marker, type GeoJSONSource, type Map as MapLibre } from 'maplibre-gl'
+import { Marker, type Map as MapLibre } from 'maplibre-gl'
 import { lightOf } from '../cases/lights'
 import type { CaseChange } from '../cases/store'
-import type { Case } from '../cases/types'
+import type { Case, Priority } from '../cases/types'
+import { Markers, drawOrder, type Look } from './markers'
 
-/**
- * The first change is drawn at once, what follows within this time in one batch: updateData has no back-pressure of its own.
- */
-const batchMs = 250
-/** The hot source stays small; beyond this it is folded into the cold one. */
-const hotLimit = 200
 const pulseLimit = 20
+/** Drawing takes at most one part in this many of the page's time, so that a storm leaves it smooth. */
+const share = 4
 
 export interface Cases {
   readonly files: ReadonlyMap<number, Case>
@@ -18,150 +14,176 @@ export interface Cases {
   onChange(watcher: (change: CaseChange) => void): () => void
 }
 
-type CaseFeature = Feature<Point, { priority: string; late: boolean }>
+/** A case on the map. */
+interface Spot {
+  file: Case
+  late: boolean
+}
+
+/** A marker on the canvas; px of the map. */
+export interface Drawn {
+  id: number
+  x: number
+  y: number
+}
 
 /**
- * The cases on the map. A whole list goes to the cold source; what changes after that moves to the small hot source, and its
- * cold twin is hidden by feature-state. Markers that pulse are elements, at most 20: unacknowledged criticals only.
+ * The cases, on a canvas of their own over the map: a case that comes, moves or turns red costs no new picture of the town.
+ * When the map moves, both are drawn in the same frame. Markers that pulse are elements, at most 20: unacknowledged criticals
+ * only.
  */
 export class Incidents {
+  /** What the last picture shows, topmost last. */
+  drawn: readonly Drawn[] = []
+  readonly canvas = document.createElement('canvas')
+
   readonly #map: MapLibre
   readonly #cases: Cases
   readonly #serverNow: () => number
-  readonly #cold = new Set<number>()
-  readonly #hot = new Set<number>()
-  readonly #late = new Map<number, boolean>()
-  readonly #pending = new Set<number>()
+  readonly #pen = this.canvas.getContext('2d')
+  readonly #spots: Record<Priority, Map<number, Spot>> = { advice: new Map(), normal: new Map(), urgent: new Map(), critical: new Map() }
   readonly #pulses = new Map<number, Marker>()
-  readonly #stop: () => void
-  readonly #ticking: ReturnType<typeof setInterval>
-  #timer: ReturnType<typeof setTimeout> | undefined
-  #drawing = false
-  #drawnAt = 0
+  readonly #stops: (() => void)[] = []
+  #look: Look
+  #markers: Markers
+  #frame = 0
+  #next = 0
 
-  constructor(map: MapLibre, cases: Cases, serverNow: () => number) {
+  constructor(map: MapLibre, cases: Cases, serverNow: () => number, look: Look) {
     this.#map = map
     this.#cases = cases
     this.#serverNow = serverNow
-    this.#stop = cases.onChange((change) => this.#changed(change))
-    this.#ticking = setInterval(() => this.#turnLights(), 1_000)
-    this.#all()
+    this.#look = look
+    this.#markers = new Markers(look, map.getZoom())
+    this.canvas.className = 'incidents'
+    map.getCanvas().after(this.canvas)
+    const paint = () => this.#paint()
+    map.on('render', paint)
+    const ticking = setInterval(() => this.#turnLights(), 1_000)
+    this.#stops.push(cases.onChange((change) => this.#changed(change)), () => map.off('render', paint), () => clearInterval(ticking))
+    this.#changed({ kind: 'all' })
   }
 
   close(): void {
-    this.#stop()
-    clearTimeout(this.#timer)
-    clearInterval(this.#ticking)
+    for (const stop of this.#stops) stop()
+    cancelAnimationFrame(this.#frame)
     for (const marker of this.#pulses.values()) marker.remove()
+    this.canvas.remove()
+  }
+
+  /** Draws with other colours, or for another size of the page. */
+  repaint(look: Look): void {
+    this.#look = look
+    this.#markers = new Markers(look, this.#map.getZoom())
+    this.#draw()
+  }
+
+  /** The topmost case within reach px of a point of the map. */
+  at({ x, y }: { x: number; y: number }, reach: number): number | undefined {
+    const near = reach + 6 * this.#look.scale
+    return this.drawn.findLast((marker) => Math.hypot(marker.x - x, marker.y - y) <= near)?.id
   }
 
   #changed(change: CaseChange): void {
     if (change.kind === 'all') {
-      this.#all()
-      return
+      for (const priority of drawOrder) this.#spots[priority].clear()
+      for (const file of this.#cases.files.values()) this.#put(file)
+    } else {
+      for (const priority of drawOrder) this.#spots[priority].delete(change.id)
+      const file = this.#cases.files.get(change.id)
+      if (file !== undefined) this.#put(file)
     }
-    this.#pending.add(change.id)
-    this.#schedule()
+    this.#draw()
   }
 
-  #schedule(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      void this.#draw()
-    }, Math.max(0, this.#drawnAt + batchMs - Date.now()))
+  #put(file: Case): void {
+    this.#spots[file.priority].set(file.id, { file, late: this.#isLate(file) })
   }
 
-  #all(): void {
-    const features: CaseFeature[] = []
-    this.#cold.clear()
-    this.#hot.clear()
-    this.#pending.clear()
-    this.#late.clear()
-    for (const file of this.#cases.files.values()) {
-      features.push(this.#feature(file))
-      this.#cold.add(file.id)
-    }
-    this.#map.removeFeatureState({ source: 'cases' })
-    void this.#source('cases')?.setData({ type: 'FeatureCollection', features })
-    void this.#source('cases-hot')?.setData({ type: 'FeatureCollection', features: [] })
-    this.#pulse()
-  }
-
-  async #draw(): Promise<void> {
-    if (this.#drawing) {
-      this.#drawnAt = Date.now() // the batch under way is slow: wait another while
-      this.#schedule()
-      return
-    }
-    if (this.#hot.size + this.#pending.size > hotLimit) {
-      this.#all()
-      return
-    }
-    const add: CaseFeature[] = []
-    const remove: number[] = []
-    for (const id of this.#pending) {
-      if (this.#cold.has(id)) this.#map.setFeatureState({ source: 'cases', id }, { gone: true })
-      const file = this.#cases.files.get(id)
-      if (file !== undefined) {
-        add.push(this.#feature(file))
-        this.#hot.add(id)
-      } else if (this.#hot.delete(id)) {
-        remove.push(id)
-      }
-    }
-    this.#pending.clear()
-    this.#pulse()
-    this.#drawing = true
-    this.#drawnAt = Date.now()
-    try {
-      await this.#source('cases-hot')?.updateData({ add, remove })
-    } finally {
-      this.#drawing = false
-    }
+  #isLate(file: Case): boolean {
+    return lightOf(file, this.#serverNow()) === 'red'
   }
 
   /** A light that turns red is drawn at its moment: no message comes for it. */
   #turnLights(): void {
-    const at = this.#serverNow()
-    for (const file of this.#cases.files.values()) {
-      if (this.#late.get(file.id) !== (lightOf(file, at) === 'red')) this.#pending.add(file.id)
+    let turned = false
+    for (const priority of drawOrder) {
+      for (const spot of this.#spots[priority].values()) {
+        const late = this.#isLate(spot.file)
+        turned ||= late !== spot.late
+        spot.late = late
+      }
     }
-    if (this.#pending.size > 0) this.#schedule()
+    if (turned) this.#draw()
   }
 
-  #feature(file: Case): CaseFeature {
-    const late = lightOf(file, this.#serverNow()) === 'red'
-    this.#late.set(file.id, late)
-    return {
-      type: 'Feature',
-      id: file.id,
-      geometry: { type: 'Point', coordinates: [file.location.lon, file.location.lat] },
-      properties: { priority: file.priority, late },
+  /** Draws in the next frame; after a picture that was slow to draw, some frames later. */
+  #draw(): void {
+    if (this.#frame !== 0) return
+    const frame = () => {
+      if (performance.now() < this.#next) {
+        this.#frame = requestAnimationFrame(frame)
+        return
+      }
+      this.#paint()
     }
+    this.#frame = requestAnimationFrame(frame)
+  }
+
+  #paint(): void {
+    const began = performance.now()
+    cancelAnimationFrame(this.#frame)
+    this.#frame = 0
+    const { clientWidth: w, clientHeight: h } = this.#map.getContainer()
+    const { density } = this.#look
+    this.#size(w, h, density)
+    if (this.#pen === null) return
+    const zoom = this.#map.getZoom()
+    if (this.#markers.zoom !== zoom) this.#markers = new Markers(this.#look, zoom)
+    this.#pen.clearRect(0, 0, this.canvas.width, this.canvas.height)
+    const drawn: Drawn[] = []
+    for (const priority of drawOrder) {
+      for (const [id, { file, late }] of this.#spots[priority]) {
+        const { x, y } = this.#map.project([file.location.lon, file.location.lat])
+        if (x < -edge || y < -edge || x > w + edge || y > h + edge) continue
+        const { image, side } = this.#markers.sprite(priority, late)
+        this.#pen.drawImage(image, Math.round(x * density - side / 2), Math.round(y * density - side / 2))
+        drawn.push({ id, x, y })
+      }
+    }
+    this.drawn = drawn
+    this.#pulse()
+    const now = performance.now()
+    this.#next = now + (now - began) * (share - 1)
+  }
+
+  #size(w: number, h: number, density: number): void {
+    const [width, height] = [Math.round(w * density), Math.round(h * density)]
+    if (this.canvas.width === width && this.canvas.height === height) return
+    this.canvas.width = width
+    this.canvas.height = height
   }
 
   #pulse(): void {
-    const wanted = new Map<number, Case>()
-    for (const file of this.#cases.files.values()) {
-      if (file.priority === 'critical' && this.#cases.isFresh(file.state)) wanted.set(file.id, file)
-    }
-    const newest = [...wanted.keys()].sort((a, b) => b - a).slice(0, pulseLimit)
+    const newest = [...this.#spots.critical.values()]
+      .filter(({ file }) => this.#cases.isFresh(file.state))
+      .sort((a, b) => b.file.id - a.file.id)
+      .slice(0, pulseLimit)
+    const wanted = new Map(newest.map(({ file }) => [file.id, file]))
     for (const [id, marker] of this.#pulses) {
-      if (newest.includes(id)) continue
+      if (wanted.has(id)) continue
       marker.remove()
       this.#pulses.delete(id)
     }
-    for (const id of newest) {
-      const file = wanted.get(id)
-      if (file === undefined || this.#pulses.has(id)) continue
+    for (const [id, file] of wanted) {
+      if (this.#pulses.has(id)) continue
       const element = document.createElement('div')
       element.className = 'pulse'
       element.append(document.createElement('i'))
       this.#pulses.set(id, new Marker({ element }).setLngLat([file.location.lon, file.location.lat]).addTo(this.#map))
     }
   }
-
-  #source(id: string): GeoJSONSource | undefined {
-    return this.#map.getSource<GeoJSONSource>(id)
-  }
 }
+
+/** How far beyond the map's edge a marker can reach into it, px. */
+const edge = 40

@@ -25,8 +25,7 @@ export interface StyleInput {
   revision: Readonly<Record<string, number>>
 }
 
-/** Layers that answer to a click, topmost first. */
-export const incidentLayers = ['case-icon-hot', 'case-icon', 'case-dot-hot', 'case-dot']
+/** Layers of cameras, which answer to a click, topmost first. */
 export const cameraLayers = ['camera-icon', 'camera-dark', 'camera-dot']
 
 export function tileUrl(layer: TileLayer, { origin, revision }: Pick<StyleInput, 'origin' | 'revision'>): string {
@@ -36,9 +35,7 @@ export function tileUrl(layer: TileLayer, { origin, revision }: Pick<StyleInput,
 
 export function buildStyle(input: StyleInput): StyleSpecification {
   const sources: Record<string, SourceSpecification> = {
-    cases: { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
     coverage: { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
-    'cases-hot': { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
   }
   for (const layer of tileLayers) {
     if (!input.layers.includes(layer)) continue
@@ -56,7 +53,6 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     ...coverage(input),
     ...labels(input),
     ...cameras(input),
-    ...incidents(input),
   ]
     .filter((layer) => !('source' in layer) || (layer.source as string) in sources)
     .map((layer) => shiftZooms(layer, shift))
@@ -386,40 +382,4 @@ function cameras({ palette: p, scale }: StyleInput): LayerSpecification[] {
     icon('camera-icon', 'camera', ['case', dark, 0, 1]),
     icon('camera-dark', 'camera-dark', ['case', dark, 1, 0]),
   ]
-}
-
-function incidents({ palette: p, scale }: StyleInput): LayerSpecification[] {
-  const shown: ExpressionSpecification = ['case', state('gone', false), 0, 1]
-  const round: FilterSpecification = ['match', ['get', 'priority'], ['normal', 'advice'], true, false]
-  const shaped: FilterSpecification = ['match', ['get', 'priority'], ['critical', 'urgent'], true, false]
-  const dot = (id: string, source: string): LayerSpecification => ({
-    id,
-    type: 'circle',
-    source,
-    filter: round,
-    layout: { 'circle-sort-key': ['match', ['get', 'priority'], 'advice', 0, 1] },
-    paint: {
-      'circle-radius': ['interpolate', ['linear'], ['zoom'], 11, 2.6 * scale, 14, 4.2 * scale, 17, 6.5 * scale],
-      'circle-color': ['match', ['get', 'priority'], 'normal', p.normal, p['map-ground']],
-      'circle-stroke-color': ['case', ['get', 'late'], p.late, ['match', ['get', 'priority'], 'normal', p['map-ground'], p.advice]],
-      'circle-stroke-width': ['match', ['get', 'priority'], 'normal', ['case', ['get', 'late'], 1.8 * scale, 1.2 * scale], 1.8 * scale],
-      'circle-opacity': shown,
-      'circle-stroke-opacity': shown,
-    },
-  })
-  const icon = (id: string, source: string): LayerSpecification => ({
-    id,
-    type: 'symbol',
-    source,
-    filter: shaped,
-    layout: {
-      'icon-image': ['concat', 'case-', ['get', 'priority'], ['case', ['get', 'late'], '-late', '']],
-      'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.7, 14, 1, 17, 1.25],
-      'icon-allow-overlap': true,
-      'icon-ignore-placement': true,
-      'symbol-sort-key': ['match', ['get', 'priority'], 'critical', 1, 0],
-    },
-    paint: { 'icon-opacity': shown },
-  })
-  return [dot('case-dot', 'cases'), dot('case-dot-hot', 'cases-hot'), icon('case-icon', 'cases'), icon('case-icon-hot', 'cases-hot')]
 }
