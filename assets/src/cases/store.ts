@@ -29,7 +29,8 @@ export const useCases = defineStore('cases', () => {
   const watchers = new Set<(change: CaseChange) => void>()
   let stirring: ReturnType<typeof setTimeout> | undefined
   let stirredAt = 0
-  let situationTimer: ReturnType<typeof setTimeout> | undefined
+  let soon: ReturnType<typeof setTimeout> | undefined
+  let idle: ReturnType<typeof setTimeout> | undefined
 
   const states = computed(() => new Map<string, FlowState>((flow.value?.states ?? []).map((s) => [s.state, s])))
   const list = computed(() => [...files.value.values()])
@@ -60,8 +61,7 @@ export const useCases = defineStore('cases', () => {
     stir()
     if (event.type === 'case.reported') newest.value = file
     tell({ kind: 'one', id: file.id })
-    clearTimeout(situationTimer)
-    situationTimer = setTimeout(() => void refresh(), situationMs)
+    soon ??= setTimeout(() => void refresh(), situationMs)
   }
 
   /** What is computed over all cases is computed at once after a change, and in a storm not for each. */
@@ -79,13 +79,16 @@ export const useCases = defineStore('cases', () => {
   }
 
   async function refresh(): Promise<void> {
-    clearTimeout(situationTimer)
+    clearTimeout(soon)
+    clearTimeout(idle)
+    soon = undefined
     try {
       situation.value = await request<Situation>('/api/v1/situation')
     } catch {
       // The link state says that the server is away; the last figures stay.
     }
-    situationTimer = setTimeout(() => void refresh(), situationIdleMs)
+    clearTimeout(idle)
+    idle = setTimeout(() => void refresh(), situationIdleMs)
   }
 
   function tell(change: CaseChange): void {

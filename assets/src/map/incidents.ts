@@ -5,8 +5,8 @@ import type { Case, Priority } from '../cases/types'
 import { Markers, drawOrder, type Look } from './markers'
 
 const pulseLimit = 20
-/** Drawing takes at most one part in this many of the page's time, so that a storm leaves it smooth. */
-const share = 4
+/** A change is drawn in the next frame, but so long after the last picture: a storm leaves the page smooth. */
+const pictureMs = 200
 
 export interface Cases {
   readonly files: ReadonlyMap<number, Case>
@@ -46,8 +46,9 @@ export class Incidents {
   readonly #stops: (() => void)[] = []
   #look: Look
   #markers: Markers
+  #timer: ReturnType<typeof setTimeout> | undefined
   #frame = 0
-  #next = 0
+  #paintedAt = 0
 
   constructor(map: MapLibre, cases: Cases, serverNow: () => number, look: Look) {
     this.#map = map
@@ -66,6 +67,7 @@ export class Incidents {
 
   close(): void {
     for (const stop of this.#stops) stop()
+    clearTimeout(this.#timer)
     cancelAnimationFrame(this.#frame)
     for (const marker of this.#pulses.values()) marker.remove()
     this.canvas.remove()
@@ -117,23 +119,17 @@ export class Incidents {
     if (turned) this.#draw()
   }
 
-  /** Draws in the next frame; after a picture that was slow to draw, some frames later. */
   #draw(): void {
-    if (this.#frame !== 0) return
-    const frame = () => {
-      if (performance.now() < this.#next) {
-        this.#frame = requestAnimationFrame(frame)
-        return
-      }
-      this.#paint()
-    }
-    this.#frame = requestAnimationFrame(frame)
+    this.#timer ??= setTimeout(() => {
+      this.#frame = requestAnimationFrame(() => this.#paint())
+    }, Math.max(0, this.#paintedAt + pictureMs - performance.now()))
   }
 
   #paint(): void {
-    const began = performance.now()
+    clearTimeout(this.#timer)
     cancelAnimationFrame(this.#frame)
-    this.#frame = 0
+    this.#timer = undefined
+    this.#paintedAt = performance.now()
     const { clientWidth: w, clientHeight: h } = this.#map.getContainer()
     const { density } = this.#look
     this.#size(w, h, density)
@@ -153,8 +149,6 @@ export class Incidents {
     }
     this.drawn = drawn
     this.#pulse()
-    const now = performance.now()
-    this.#next = now + (now - began) * (share - 1)
   }
 
   #size(w: number, h: number, density: number): void {

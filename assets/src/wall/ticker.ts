@@ -3,10 +3,14 @@ import type { Case } from '../cases/types'
 /** Rows that the ticker holds: what just happened, newest first. */
 export const tickerRows = 12
 
-/** The cases that were reported or moved last. One pass: a wall may hold tens of thousands of open cases. */
+/**
+ * The cases that were reported or moved last. One pass, from the end, where the newest mostly are: a wall may hold tens of
+ * thousands of open cases.
+ */
 export function ticker(list: readonly Case[]): Case[] {
   const rows: Case[] = []
-  for (const file of list) {
+  for (let n = list.length - 1; n >= 0; n -= 1) {
+    const file = list[n] as Case
     const last = rows.at(-1)
     if (rows.length === tickerRows && last !== undefined && !before(file, last)) continue
     let at = rows.length
