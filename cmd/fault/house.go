@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -221,9 +222,16 @@ func (h *house) admit(ctx context.Context, t town, address string, sockets []str
 			return err
 		}
 	}
+	// Each kind once; who else follows is of those who see a part, or following itself would be what the machine does.
+	narrow := slices.DeleteFunc(slices.Clone(kinds), func(w who) bool {
+		return w.grid == "" && w.rights["case.read"] && (w.topics == "" || strings.Contains(w.topics, "cases"))
+	})
 	cache := new(caseCache)
 	for i := range h.options.readers {
-		w := kinds[i%len(kinds)]
+		w := kinds[min(i, len(kinds)-1)]
+		if i >= len(kinds) {
+			w = narrow[i%len(narrow)]
+		}
 		a := audience{rights: w.rights}
 		if w.topics != "" {
 			a.topics = map[string]bool{}
