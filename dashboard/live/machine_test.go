@@ -339,6 +339,7 @@ func TestAClientEndsWithTheSnapshotWhateverHappens(t *testing.T) {
 			key := fmt.Sprint("k", i)
 			w.viewers[key] = live.Viewer{Key: key, Rights: someRights[i%len(someRights)], Grid: someGrids[i%len(someGrids)]}
 			g := &guest{client: newClient(), key: key}
+			g.dialer.EnableCompression = i%2 == 0
 			g.apply = applyThing
 			g.header.Set("Key", key)
 			g.dialer.NetDial = func(network, address string) (net.Conn, error) {

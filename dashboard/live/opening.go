@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
 const (
 	openingFor  = 15 * time.Second // who comes so shortly after another gets the same …
 	openingFree = 64 << 10         // … while so many bytes have come since, or fewer than the opening has
+	deflateFrom = 8 << 10          // bytes of snapshots
 	maxReplay   = 20_000           // events; further behind, a snapshot is cheaper
 	replayBytes = 4 << 20
 )
@@ -22,8 +24,11 @@ type opening struct {
 	pos   int64  // … and where the ring goes on
 	last  int64  // number of the newest event in it, or before it
 	bytes [][]byte
-	made  time.Time
-	ready chan struct{}
+	// deflated is bytes for a client that inflates: snapshots of a full table, a tenth of the size, made once for all. nil:
+	// bytes are as good.
+	deflated func() [][]byte
+	made     time.Time
+	ready    chan struct{}
 }
 
 // newcomer is the number of a client that has none.
@@ -139,14 +144,28 @@ func (h *Hub) resync(a *audience, o *opening) {
 		}
 	}
 	h.mu.RUnlock()
+	o.bytes, o.deflated = nil, nil
 	var all []byte
+	var texts [][]byte
 	for i, b := range h.boards {
 		if a.topics[b.table.Topic] {
-			all = frame(all, opText, snapshot(b.table.Topic, o.seq, rows[i]))
+			text := snapshot(b.table.Topic, o.seq, rows[i])
+			all = frame(all, opText, text)
+			texts = append(texts, all[len(all)-len(text):])
 		}
 	}
-	if o.bytes = nil; all != nil {
-		o.bytes = [][]byte{all}
+	if all == nil {
+		return
+	}
+	o.bytes = [][]byte{all}
+	if len(all) >= deflateFrom {
+		o.deflated = sync.OnceValue(func() [][]byte {
+			var all []byte
+			for _, text := range texts {
+				all = frame(all, opText|deflated, deflate(text))
+			}
+			return [][]byte{all}
+		})
 	}
 }
 

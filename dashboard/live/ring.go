@@ -1,6 +1,8 @@
 package live
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/binary"
 	"slices"
 	"sync"
@@ -62,6 +64,18 @@ func frame(dst []byte, first byte, parts ...[]byte) []byte {
 		dst = append(dst, p...)
 	}
 	return dst
+}
+
+// deflated is the bit of a frame's first byte that says that its payload is (RFC 7692).
+const deflated = 0x40
+
+// deflate is the payload of one compressed message, without the context of others (RFC 7692, section 7.2.1).
+func deflate(text []byte) []byte {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestSpeed) // the level is valid
+	_, _ = w.Write(text)                         // a buffer takes all
+	_ = w.Flush()
+	return bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff})
 }
 
 // add writes a frame at the head; seq is the number of the event in it, 0 for what has none.

@@ -79,6 +79,7 @@ type client struct {
 	shard    *shard
 	topics   []string
 	address  string
+	inflates bool // it takes deflated frames
 	since    time.Time
 
 	pos     atomic.Int64 // in the audience's ring
@@ -101,7 +102,7 @@ type client struct {
 	window        time.Time
 }
 
-var upgrader = websocket.Upgrader{ReadBufferSize: 256, WriteBufferSize: 256, WriteBufferPool: new(sync.Pool), CheckOrigin: func(*http.Request) bool { return true }}
+var upgrader = websocket.Upgrader{ReadBufferSize: 256, WriteBufferSize: 256, WriteBufferPool: new(sync.Pool), EnableCompression: true, CheckOrigin: func(*http.Request) bool { return true }}
 
 // Serve upgrades, and leaves the client to the hub, whose Run closes it at the latest. It returns when the client has its
 // opening; ErrFull or ErrOrigin before anything is answered, nil also where the client is gone.
@@ -171,7 +172,11 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // start hands the client with its opening to its shard.
 func (c *client) start(o *opening) {
 	hello := fmt.Appendf(nil, `{"type":"hello","mode":%q,"seq":%d,"audience":%q,"now":%q}`, o.mode, o.seq, c.audience.id, c.hub.config.Clock.Now().Format(time.RFC3339Nano))
-	private := append([][]byte{frame(nil, opText, hello)}, o.bytes...)
+	frames := o.bytes
+	if c.inflates && o.deflated != nil {
+		frames = o.deflated()
+	}
+	private := append([][]byte{frame(nil, opText, hello)}, frames...)
 	if o.mode != "live" {
 		// The end of a replay or of snapshots: who is cut off from those before it has nothing.
 		private = append(private, frame(nil, opText, beat(o.seq, o.last, c.hub.config.Clock.Now())))
@@ -194,6 +199,7 @@ func (c *client) start(o *opening) {
 // Write takes what gorilla writes: the handshake at once, later control frames, one a call.
 func (c *client) Write(p []byte) (int, error) {
 	if !c.joined.Load() {
+		c.inflates = bytes.Contains(p, []byte("\r\nSec-WebSocket-Extensions: permessage-deflate"))
 		return c.Conn.Write(p)
 	}
 	c.mu.Lock()

@@ -1,9 +1,11 @@
 package live_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/jackc/pgx/v5"
 
 	"gridwall/dashboard/live"
 	"gridwall/migrations/dbtest"
@@ -269,5 +272,60 @@ func TestManyNewcomersShareASnapshot(t *testing.T) {
 	group.Wait()
 	if made := n.hub.Snapshots(); made > 2 {
 		t.Errorf("%d snapshots were made for 50 newcomers", made)
+	}
+}
+
+// counted counts what is read.
+type counted struct {
+	net.Conn
+	read *int
+}
+
+func (c counted) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	*c.read += n
+	return n, err
+}
+
+func TestASnapshotIsDeflatedForWhoInflates(t *testing.T) {
+	pool := dbtest.Open(t)
+	if _, err := pool.Exec(t.Context(), thingTable); err != nil {
+		t.Fatal(err)
+	}
+	if err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		for _, key := range thingKeys {
+			if _, err := change(t.Context(), tx, "cases", key, strings.Repeat("污水外溢 ", 300)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	n := serve(t, pool, options{Config: live.Config{Tables: []live.Table{things("cases"), things("cameras")}}})
+	var sizes [2]int
+	var states [2][]byte
+	for i, inflates := range []bool{false, true} {
+		c := dial(t, n.url, func(c *client) {
+			c.dialer.EnableCompression = inflates
+			c.dialer.NetDial = func(network, address string) (net.Conn, error) {
+				conn, err := net.Dial(network, address)
+				return counted{conn, &sizes[i]}, err
+			}
+		})
+		if err := c.upTo(n.hub.Head()); err != nil {
+			t.Fatal(err)
+		}
+		states[i] = c.text()
+		e := appendEvent(t, pool, "case.reported", "next")
+		if got := c.next(t); got.Seq != e {
+			t.Fatalf("event %d after the snapshot, want %d", got.Seq, e)
+		}
+	}
+	if !bytes.Equal(states[0], states[1]) || len(states[0]) < 10_000 {
+		t.Errorf("states of %d and %d bytes differ", len(states[0]), len(states[1]))
+	}
+	if sizes[1] > sizes[0]/5 {
+		t.Errorf("%d bytes deflated, %d as they are", sizes[1], sizes[0])
 	}
 }

@@ -38,14 +38,15 @@ type thread struct {
 	delays hist
 	closed int
 	gaps   int64
-	hellos int
+	whole  int
 }
 
 type conn struct {
-	part   []byte // a frame's beginning
-	last   int64  // newest number
-	dead   bool
-	hailed bool
+	part  []byte // a frame's beginning
+	skip  int    // bytes of a long frame that are still to come
+	last  int64  // newest number
+	dead  bool
+	whole bool
 }
 
 // track counts for each message how many clients have it, and when the last of them had.
@@ -225,8 +226,13 @@ func (t *thread) loop() {
 	}
 }
 
+// longFrame is a size from which a frame is a snapshot: it is counted, not looked at.
+const longFrame = 64 << 10
+
 // feed cuts frames out of the bytes; a server's are not masked.
 func (t *thread) feed(fd int, c *conn, p []byte, now int64) {
+	n := min(c.skip, len(p))
+	c.skip, p = c.skip-n, p[n:]
 	if len(c.part) > 0 {
 		p = append(c.part, p...)
 	}
@@ -240,6 +246,10 @@ func (t *thread) feed(fd int, c *conn, p []byte, now int64) {
 		case size >= 126:
 			size = len(p) // wait for the rest of the head
 		}
+		if len(p) < head+size && size > longFrame {
+			c.skip, p = head+size-len(p), nil
+			break
+		}
 		if len(p) < head+size {
 			break
 		}
@@ -248,9 +258,9 @@ func (t *thread) feed(fd int, c *conn, p []byte, now int64) {
 		case 9:
 			syscall.Write(fd, clientFrame(10, payload))
 		case 0, 1, 2:
-			if !c.hailed {
-				c.hailed = true
-				t.hellos++
+			if !c.whole && bytes.HasPrefix(payload, []byte(`{"type":"beat"`)) { // it ends the snapshots
+				c.whole = true
+				t.whole++
 			}
 			if string(payload) == "{}" || bytes.HasPrefix(payload, []byte("{}\n")) || bytes.HasSuffix(payload, []byte("\n{}")) { // centrifuge's ping
 				syscall.Write(fd, clientFrame(1, []byte("{}")))
@@ -337,11 +347,11 @@ func (c *clients) delivered() (n int64) {
 	return n
 }
 
-// greeted is how many have had their first message.
-func (c *clients) greeted() (n int) {
+// complete counts the clients that have their snapshots.
+func (c *clients) complete() (n int) {
 	for _, t := range c.threads {
 		t.mu.Lock()
-		n += t.hellos
+		n += t.whole
 		t.mu.Unlock()
 	}
 	return n

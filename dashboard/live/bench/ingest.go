@@ -269,13 +269,23 @@ func (h *house) overload(ctx context.Context) error {
 	t := h.crew(ctx, s.addr, times*queue, h.scale.overload, nil)
 	stop()
 	watch.Wait()
-	after := rss(s.pid()) / 1024
-	for began := time.Now(); after > 1.5*before && time.Since(began) < 90*time.Second; after = rss(s.pid()) / 1024 {
-		h.crew(ctx, s.addr, 4, time.Second, nil) // a little work, so that the runtime collects
+	// What was accepted is kept, the open cases in memory too: a node that has just started says what they need.
+	fresh, err := h.serve(ctx)
+	if err != nil {
+		return err
 	}
-	fmt.Printf("%.0f tx/s accepted, p50 %.0f ms, p99 %.0f ms; %d × 503, %d other; node %.0f MiB before, %d at most, %.0f afterwards\n", t.perSecond, t.p50, t.p99, t.refused, t.failed, before, peak.Load(), after)
+	defer fresh.stop()
+	after, needed := 0.0, 0.0
+	for began := time.Now(); time.Since(began) < 90*time.Second; {
+		h.crew(ctx, s.addr, 4, time.Second, nil) // a little work, so that the runtime collects
+		h.crew(ctx, fresh.addr, 4, time.Second, nil)
+		if after, needed = rss(s.pid())/1024, rss(fresh.pid())/1024; after <= 1.5*needed && time.Since(began) > 10*time.Second {
+			break
+		}
+	}
+	fmt.Printf("%.0f tx/s accepted, p50 %.0f ms, p99 %.0f ms; %d × 503, %d other; node %.0f MiB before, %d at most, %.0f afterwards, where one just started has %.0f\n", t.perSecond, t.p50, t.p99, t.refused, t.failed, before, peak.Load(), after, needed)
 	verdict("answers that are neither 201 nor 503", float64(t.failed), "≤", 0)
 	verdict("p99 of what was accepted, ms", t.p99, "≤", 10_000)
-	verdict("memory afterwards, of before", after/before, "≤", 1.5)
+	verdict("memory afterwards, of a node just started", after/needed, "≤", 1.5)
 	return nil
 }
