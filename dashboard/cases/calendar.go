@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -34,11 +35,12 @@ func civilOf(year int, month time.Month, day int) civil {
 // ParseCalendar reads a calendar file; errors name what is wrong with it.
 func ParseCalendar(text []byte) (*Calendar, error) {
 	var file struct {
-		Zone    string            `yaml:"zone"`
-		Week    []string          `yaml:"week"`
-		Hours   []string          `yaml:"hours"`
-		Workday string            `yaml:"workday"`
-		Days    map[string]string `yaml:"days"`
+		Zone     string     `yaml:"zone"`
+		Week     []string   `yaml:"week"`
+		Hours    []string   `yaml:"hours"`
+		Workday  string     `yaml:"workday"`
+		Holidays [][]string `yaml:"holidays"`
+		Working  [][]string `yaml:"working"`
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return nil, fmt.Errorf("calendar: %w", err)
@@ -71,15 +73,8 @@ func ParseCalendar(text []byte) (*Calendar, error) {
 	if c.daily == 0 || c.week == [7]bool{} {
 		return nil, errors.New("calendar: without hours and working days of the week no deadline would ever come")
 	}
-	for text, kind := range file.Days {
-		day, err := time.Parse(time.DateOnly, text)
-		if err != nil {
-			return nil, fmt.Errorf("calendar: days: %q is not a day like 2018-12-29", text)
-		}
-		if kind != "working" && kind != "holiday" {
-			return nil, fmt.Errorf("calendar: days: %s: %q is neither working nor holiday", text, kind)
-		}
-		c.days[civilOf(day.Date())] = kind == "working"
+	if err := errors.Join(c.except(file.Holidays, false), c.except(file.Working, true)); err != nil {
+		return nil, err
 	}
 	switch file.Workday {
 	case "hours", "":
@@ -90,6 +85,32 @@ func ParseCalendar(text []byte) (*Calendar, error) {
 	}
 	return c, nil
 }
+
+// except notes days, "2018-12-29" or "2018-12-30..2019-01-01", that do not go by the week.
+func (c *Calendar) except(years [][]string, working bool) error {
+	for _, text := range slices.Concat(years...) {
+		first, last, long := strings.Cut(text, "..")
+		from, err := time.Parse(time.DateOnly, first)
+		to := from
+		if long && err == nil {
+			to, err = time.Parse(time.DateOnly, last)
+		}
+		if err != nil || to.Before(from) || to.Sub(from) > longest {
+			return fmt.Errorf("calendar: %q is no day like 2018-12-29 and no days like 2018-12-30..2019-01-01, %d at most", text, longest/(24*time.Hour))
+		}
+		for day := from; !day.After(to); day = day.AddDate(0, 0, 1) {
+			at := civilOf(day.Date())
+			if _, twice := c.days[at]; twice {
+				return fmt.Errorf("calendar: %s is listed twice", day.Format(time.DateOnly))
+			}
+			c.days[at] = working
+		}
+	}
+	return nil
+}
+
+// longest is how long a stretch of listed days may be.
+const longest = 60 * 24 * time.Hour
 
 // works says whether the day that begins at midnight is a working day.
 func (c *Calendar) works(midnight time.Time) bool {

@@ -2,6 +2,7 @@ package cases
 
 import (
 	_ "embed"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +32,45 @@ func at(text string) time.Time {
 }
 
 func limit(text string) Limit { return must(ParseLimit(text)) }
+
+// Each arrangement gives as many days off the week as the law names: a holiday on a weekend is taken on another day, and a
+// longer one is paid for by weekends.
+func TestTheYearsHaveTheHolidaysOfTheLaw(t *testing.T) {
+	c := calendar(t)
+	for year, want := range map[int]int{2018: 11, 2019: 11, 2020: 13, 2021: 11, 2022: 11, 2023: 11, 2024: 11, 2025: 13, 2026: 13} {
+		off := 0
+		for day := time.Date(year, 1, 1, 0, 0, 0, 0, shanghai); day.Year() == year; day = tomorrow(day) {
+			switch weekday := c.week[day.Weekday()]; {
+			case weekday && !c.works(day):
+				off++
+			case !weekday && c.works(day):
+				off--
+			}
+		}
+		if off != want { // 2020: two more days for the spring festival
+			t.Errorf("%d has %d days off the week, want %d", year, off, want)
+		}
+	}
+}
+
+func TestAFaultyCalendarSaysWhatIsWrong(t *testing.T) {
+	const good = "zone: Asia/Shanghai\nweek: [mon]\nhours: [08:30-12:00]\n"
+	for text, want := range map[string]string{
+		good + "holidays: [[2018-13-01]]":                           `"2018-13-01" is no day`,
+		good + "holidays: [[2019-01-02..2019-01-01]]":               `"2019-01-02..2019-01-01" is no day`,
+		good + "holidays: [[2019-01-01..2029-01-01]]":               "60 at most",
+		good + "holidays: [[2019-01-01]]\nworking: [[2019-01-01]]":  "2019-01-01 is listed twice",
+		"zone: Asia/Shanghai\nweek: [mon]\nhours: [12:00-08:30]":    "ends before it begins",
+		"zone: Asia/Shanghai\nweek: [monday]\nhours: [08:30-12:00]": `"monday" is none of`,
+		"zone: Asia/Shanghai\nweek: [mon]":                          "no deadline would ever come",
+		"zone: Asia/Nowhere\nweek: [mon]\nhours: [08:30-12:00]":     "zone",
+		good + "workday: sometimes":                                 "neither hours nor clock",
+	} {
+		if _, err := ParseCalendar([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
 
 // The vectors are those of standards.md.
 func TestDeadlines(t *testing.T) {
