@@ -68,12 +68,10 @@ SELECT k.account, k.key, i.sum, i.case_id, i.seq
 FROM unnest($1::int[], $2::text[]) AS k (account, key)
 CROSS JOIN LATERAL (SELECT sum, case_id, seq FROM idempotency WHERE account = k.account AND key = k.key LIMIT 1) AS i`
 	takeIDs     = `SELECT nextval('case_file_id_seq') FROM generate_series(1, $1)`
+	takenAtOnce = 64 // most reports come alone and find theirs taken
 	readSerials = `SELECT prefix, last FROM case_serial WHERE prefix = ANY($1)`
-	moveSerials = `
-INSERT INTO case_serial (prefix, last) SELECT * FROM unnest($1::text[], $2::int[])
-ON CONFLICT (prefix) DO UPDATE SET last = EXCLUDED.last`
-	readPhotos = `SELECT id, account, at, case_id IS NOT NULL FROM photo WHERE id = ANY($1)`
-	claimPhoto = `UPDATE photo SET case_id = $2, n = $3, kind = $4 WHERE id = $1`
+	readPhotos  = `SELECT id, account, at, case_id IS NOT NULL FROM photo WHERE id = ANY($1)`
+	claimPhoto  = `UPDATE photo SET case_id = $2, n = $3, kind = $4 WHERE id = $1`
 )
 
 // uploads are the photos that entries name, as they are stored.
@@ -157,12 +155,12 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 		prefixes[r.prefix(*in.template.Grid, now)] = true
 	}
 	known := askKeys(ask, accounts, keys)
-	var ids []int64
-	ask.Queue(takeIDs, len(entries)).Query(func(rows pgx.Rows) (err error) {
-		ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-		slices.Sort(ids)
-		return err
-	})
+	if len(r.ids) < len(entries) {
+		ask.Queue(takeIDs, max(takenAtOnce, len(entries))).Query(func(rows pgx.Rows) (err error) {
+			r.ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+			return err
+		})
+	}
 	serials := map[string]int{}
 	list := make([]string, 0, len(prefixes))
 	for p := range prefixes {
@@ -184,7 +182,7 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 		var rows reportRows
 		var claims pgx.Batch // of photos, once the cases are there
 		moved := map[string]int{}
-		for i, e := range entries {
+		for _, e := range entries {
 			in := e.Ask.(*reporting)
 			in.c, in.repeats = nil, 0
 			key := keyOf{in.who.Account, in.in.Key}
@@ -206,7 +204,8 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 			moved[prefix] = serials[prefix]
 			c := in.template
 			in.c = &c
-			c.ID, c.Number = ids[i], fmt.Sprintf("%s%05d", prefix, serials[prefix])
+			c.ID, r.ids = r.ids[0], r.ids[1:]
+			c.Number = fmt.Sprintf("%s%05d", prefix, serials[prefix])
 			c.State, c.ReportedAt, c.UpdatedAt, c.open, c.Version = in.flow.Start.To, now, now, true, 1
 			c.Photos, c.Clocks = []Photo{}, []Clock{}
 			r.startClocks(in.flow, &c, "", now, func(k Clock, limit Limit) { rows.clock(&c, k, limit, r.calendar) })
@@ -220,11 +219,10 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 			}
 		}
 		if len(rows.ids) > 0 {
-			rows.queue(b)
+			rows.queue(b, moved)
 			for _, q := range claims.QueuedQueries {
 				b.Queue(q.SQL, q.Arguments...)
 			}
-			b.Queue(moveSerials, mapKeys(moved), mapValues(moved))
 		}
 	}
 }
