@@ -23,11 +23,13 @@ import (
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/alarms"
+	"gridwall/dashboard/audit"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
 	"gridwall/dashboard/live"
+	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
@@ -52,6 +54,8 @@ type Config struct {
 	WHEP      *whep.Server
 	HLS       *hls.Server
 	Stills    *still.Taker
+	PTZ       *ptz.Room
+	Plays     *audit.Plays
 	Live      *live.Socket
 	Writer    *live.Writer
 	Clock     *clock.Clock
@@ -136,6 +140,12 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/cameras/near", access.MapRead, s.nearCameras, "Cameras around a point, ranked, each with its reason: lon, lat, limit"},
 		{"GET /api/v1/cameras/{id}", access.MapRead, s.getCamera, "One camera"},
 		{"GET /api/v1/cameras/{id}/snapshot.jpg", access.CameraPlay, s.snapshot, "The camera's last keyframe: a JPEG where ffmpeg is installed, else a film of one picture (video/mp4)"},
+		{"GET /api/v1/cameras/{id}/ptz", access.CameraPTZ, s.showHead, "A PTZ camera's head: who drives, where it looks, its presets, its no-look sectors"},
+		{"POST /api/v1/cameras/{id}/ptz", access.CameraPTZ, s.turnHead, "Turn a head: {take, take_over, release, stop, goto, save: {name, token?}, look: {lon, lat} or to: {bearing_deg, tilt_deg, zoom}}; one driver at a time"},
+		{"GET /api/v1/cameras/{id}/ptz/drive", access.CameraPTZ, s.driveHead, "Websocket to drive a head: the same commands, and {move: {pan, tilt, zoom}} from -1 to 1 every 60 ms; 220 ms without one stops it"},
+		{"GET /api/v1/cameras/{id}/ptz/mount", access.CameraManage, s.getMount, "How a head is mounted"},
+		{"PUT /api/v1/cameras/{id}/ptz/mount", access.CameraManage, s.saveMount, "Say how a head is mounted: {address, zero_deg, pan_deg, tilt_low_deg, tilt_high_deg, speed_deg, no_look: [{name, from_deg, to_deg, low_deg, high_deg}]}"},
+		{"GET /api/v1/audit", access.AuditRead, s.readAudit, "Who did what, the newest first: object, username, act, from, to, limit"},
 		{"POST /streams/{id}/whep", access.CameraPlay, s.whepPlay, "Play a camera over WebRTC (WHEP)"},
 		{"DELETE /streams/{id}/whep/{session}", access.CameraPlay, s.whepEnd, "End a WHEP session"},
 		{"GET /streams", access.CameraPlay, s.pagePlay, "Play many cameras over one websocket: send {subscribe: [{stream, id, profile, priority, visible, sound}], unsubscribe: [stream]}"},
