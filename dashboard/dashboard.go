@@ -127,6 +127,10 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 			return nil, err
 		}
 	}
+	var rtspAt net.Addr
+	if d.rtsp != nil {
+		rtspAt = d.rtsp.Addr()
+	}
 	d.live, err = live.Open(ctx, live.Config{
 		Pool: c.Pool, Tables: []live.Table{files.Table(), d.alarms.Table(), cameras.Table()}, Under: d.under, Locate: d.cellOf, Again: api.Again(d.Access), Clock: now, Log: c.Log,
 	})
@@ -136,7 +140,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	d.log = &live.Log{Pool: c.Pool, Hub: d.live, From: head, Heard: d.heard, Log: c.Log}
 	d.api = api.New(ctx, api.Config{
 		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
-		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
+		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})
 	return d, nil

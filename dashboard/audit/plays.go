@@ -29,27 +29,76 @@ type Plays struct {
 	mu      sync.Mutex
 	waiting []Entry
 	playing map[string]Entry
+	seen    map[visitor]*visit
 	lost    int
 }
 
+// visitor is who asks for a camera again and again instead of staying connected.
+type visitor struct {
+	account          int
+	username, camera string
+	way              string
+}
+
+type visit struct {
+	id   string
+	last time.Time
+}
+
+// silence is how long after the last request somebody still watches.
+const silence = 30 * time.Second
+
 // NewPlays is a recorder on a migrated database.
 func NewPlays(pool *pgxpool.Pool, log *slog.Logger) *Plays {
-	return &Plays{pool: pool, log: log, playing: map[string]Entry{}}
+	return &Plays{pool: pool, log: log, playing: map[string]Entry{}, seen: map[visitor]*visit{}}
 }
 
 // Begin says that who begins to watch a camera, by which way: page, whep, mse, hls, rtsp. The returned function says that
 // it is over, and may be called more than once.
 func (p *Plays) Begin(who access.Identity, camera, way string) (end func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id := p.begin(who, camera, way)
+	return func() { p.end(id, time.Now()) }
+}
+
+// begin notes a play. p.mu is held.
+func (p *Plays) begin(who access.Identity, camera, way string) (id string) {
 	e, err := New(who, "camera.play", camera, map[string]string{"way": way}, time.Now())
 	if err != nil {
 		p.log.Error("play not recorded", "camera", camera, "error", err)
-		return func() {}
+		return ""
 	}
-	p.mu.Lock()
 	p.playing[e.ID] = e
 	p.put(e)
+	return e.ID
+}
+
+// Seen says that who asks for a camera's pictures now, as players of HLS do: it is one play until 30 s pass without.
+func (p *Plays) Seen(who access.Identity, camera, way string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := visitor{who.Account, who.Username, camera, way}
+	if p.seen[v] == nil {
+		p.seen[v] = &visit{id: p.begin(who, camera, way)}
+	}
+	p.seen[v].last = time.Now()
+}
+
+// forget ends the visits that are over.
+func (p *Plays) forget(now time.Time) {
+	p.mu.Lock()
+	var over []visit
+	for v, seen := range p.seen {
+		if now.Sub(seen.last) > silence {
+			over = append(over, *seen)
+			delete(p.seen, v)
+		}
+	}
 	p.mu.Unlock()
-	return func() { p.end(e.ID, time.Now()) }
+	for _, v := range over {
+		p.end(v.id, v.last)
+	}
 }
 
 func (p *Plays) end(id string, at time.Time) {
@@ -60,7 +109,9 @@ func (p *Plays) end(id string, at time.Time) {
 		return
 	}
 	delete(p.playing, id)
-	at = at.UTC().Truncate(time.Microsecond)
+	if at = at.UTC().Truncate(time.Microsecond); at.Before(e.At) {
+		at = e.At
+	}
 	e.Until = &at
 	p.put(e)
 }
@@ -94,7 +145,8 @@ func (p *Plays) Run(ctx context.Context) error {
 			defer cancel()
 			p.flush(closing)
 			return nil
-		case <-tick.C:
+		case now := <-tick.C:
+			p.forget(now)
 			p.flush(ctx)
 		}
 	}
