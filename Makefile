@@ -17,7 +17,7 @@ define install
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
-.PHONY: run build test check go-test e2e storm shots bench bench-live bench-video fault fault-long fault-proxy fuzz clips clean
+.PHONY: run build test check go-test e2e storm shots bench bench-live bench-video fault fault-long fault-proxy fault-video fuzz clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -67,6 +67,10 @@ fault-long: build
 fault-proxy: build
 	$(call install,$(RUN_PACKAGES) haproxy)
 	$(fault) --rounds=1 --haproxy=../../.deploy/haproxy.cfg
+
+# A camera that reboots every 20 s for 10 min: pictures each time, no goroutine left, memory flat.
+fault-video:
+	go test ./streams -run RebootsAgainAndAgain -v -timeout 20m -args -long
 
 e2e: build
 	$(call install,$(TEST_PACKAGES))

@@ -3,6 +3,7 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -17,11 +18,13 @@ import (
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/api"
+	"gridwall/dashboard/audit"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
 	"gridwall/dashboard/live"
+	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
@@ -63,6 +66,8 @@ type Dashboard struct {
 
 	places  *geo.Map
 	cameras *cameras.Room
+	ptz     *ptz.Room
+	plays   *audit.Plays
 	alarms  *alarms.Room
 	hub     *streams.Hub
 	whep    *whep.Server
@@ -102,6 +107,8 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if err := d.cameras.Load(ctx); err != nil {
 		return nil, err
 	}
+	d.ptz = ptz.New(ptz.Config{Pool: c.Pool, Cameras: d.cameras, Net: c.CameraNet, Log: c.Log})
+	d.plays = audit.NewPlays(c.Pool, c.Log)
 	d.writer = live.NewWriter(c.Pool.Config().ConnConfig, c.Log)
 	d.keeper = &live.Keeper{Pool: c.Pool, Months: c.KeepMonths, Log: c.Log}
 	files, err := cases.New(c.Pool, d.places, now, classes, d.writer)
@@ -120,6 +127,10 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 			return nil, err
 		}
 	}
+	var rtspAt net.Addr
+	if d.rtsp != nil {
+		rtspAt = d.rtsp.Addr()
+	}
 	d.live, err = live.Open(ctx, live.Config{
 		Pool: c.Pool, Tables: []live.Table{files.Table(), d.alarms.Table(), cameras.Table()}, Under: d.under, Locate: d.cellOf, Again: api.Again(d.Access), Clock: now, Log: c.Log,
 	})
@@ -129,7 +140,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	d.log = &live.Log{Pool: c.Pool, Hub: d.live, From: head, Heard: d.heard, Log: c.Log}
 	d.api = api.New(ctx, api.Config{
 		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
-		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
+		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})
 	return d, nil
@@ -141,7 +152,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.cameras.Run, d.alarms.Run}
+	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.plays.Run, d.cameras.Run, d.alarms.Run}
 	if d.rtsp != nil {
 		rooms = append(rooms, d.rtsp.Run)
 	}
@@ -160,7 +171,7 @@ func (d *Dashboard) heard(ctx context.Context, e live.Event) {
 			d.live.Redraw()
 		}
 	default:
-		err = d.cameras.Heard(ctx, e)
+		err = errors.Join(d.cameras.Heard(ctx, e), d.ptz.Heard(ctx, e))
 	}
 	if err != nil {
 		d.logger.Error("event not followed", "seq", e.Seq, "type", e.Type, "error", err)

@@ -12,29 +12,36 @@ import (
 // tokenUser is the user name of RTSP clients whose password is a token; walls and programs have no other.
 const tokenUser = "token"
 
-// mayPlay decides for RTSP clients as the route table does for browsers: by account and password, or by a token.
-func (d *Dashboard) mayPlay(ctx context.Context, from rtpout.Credentials, camera string) error {
-	who, err := d.identify(ctx, from)
+// mayPlay decides for RTSP clients as the route table does for browsers: by a link's token,
+// by account and password, or by a token as the password. Each play is on the audit.
+func (d *Dashboard) mayPlay(ctx context.Context, from rtpout.Credentials, camera string) (ended func(), err error) {
+	who, err := d.identify(ctx, from, camera)
 	if errors.Is(err, access.ErrNobody) || errors.Is(err, access.ErrWrongCredentials) {
-		return rtpout.ErrNobody
+		return nil, rtpout.ErrNobody
 	}
 	if err != nil {
 		d.logger.Warn("rtsp client not identified", "error", err)
-		return err
+		return nil, err
 	}
 	if !who.May(access.CameraPlay) {
-		return rtpout.ErrNobody
+		return nil, rtpout.ErrNobody
 	}
-	_, err = d.cameras.Get(camera, who.Role != access.Wall)
-	return err
+	if _, err = d.cameras.Get(camera, who.May(access.CameraSecret)); err != nil {
+		return nil, err
+	}
+	return d.plays.Begin(who, camera, "rtsp"), nil
 }
 
-func (d *Dashboard) identify(ctx context.Context, from rtpout.Credentials) (access.Identity, error) {
-	token := from.Token
-	if from.Username == tokenUser {
+// identify: the token of an address is a link's, which is for one camera and expires; lasting tokens are not for addresses,
+// which end up in lists and logs, but for the password.
+func (d *Dashboard) identify(ctx context.Context, from rtpout.Credentials, camera string) (access.Identity, error) {
+	token := ""
+	switch {
+	case from.Token != "":
+		return d.Access.Follow(ctx, from.Token, camera)
+	case from.Username == tokenUser:
 		token = from.Password
-	}
-	if token == "" && from.Username == "" {
+	case from.Username == "":
 		return access.Identity{}, access.ErrNobody
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)

@@ -135,13 +135,17 @@ func TestACameraPlaysForOtherPlayersByTheSameRights(t *testing.T) {
 			t.Errorf("%s %s: %d %s", tc.role, tc.path, a.code, a.body)
 		}
 	}
+	var link map[string]any
+	h.must(access.Wall, "POST", "/api/v1/cameras/C1/links", nil, &link)
 	for _, tc := range []struct {
 		login, path string
 		plays       bool
 	}{
 		{"admin:pass-of-admin@", "C2", true},
 		{"token:" + h.tokens[access.Wall] + "@", "C1", true},
-		{"", "C1?token=" + h.tokens[access.Wall], true},
+		{"", "C1?token=" + link["token"].(string), true},
+		{"", "C2?token=" + link["token"].(string), false},
+		{"", "C1?token=" + h.tokens[access.Wall], false}, // lasting tokens are not for addresses
 		{"token:" + h.tokens[access.Wall] + "@", "C2", false},
 		{"officer:pass-of-officer@", "C1", false},
 		{"admin:wrong@", "C1", false},

@@ -22,14 +22,14 @@ import (
 // outputs starts the outputs that any player can read, on real sockets.
 func outputs(t *testing.T, h *streams.Hub) (rtspURL, hlsURL string) {
 	t.Helper()
-	server, err := rtpout.New(rtpout.Config{Hub: h, Addr: "127.0.0.1:0", Allowed: func(_ context.Context, who rtpout.Credentials, camera string) error {
+	server, err := rtpout.New(rtpout.Config{Hub: h, Addr: "127.0.0.1:0", Allowed: func(_ context.Context, who rtpout.Credentials, camera string) (func(), error) {
 		switch {
 		case who.Token != "t" && (who.Username != "viewer" || who.Password != "p@ss"):
-			return rtpout.ErrNobody
+			return nil, rtpout.ErrNobody
 		case camera == "secret":
-			return errors.New("not for you")
+			return nil, errors.New("not for you")
 		}
-		return nil
+		return nil, nil
 	}})
 	if err != nil {
 		t.Fatal(err)

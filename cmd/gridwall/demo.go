@@ -7,7 +7,12 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"math"
+	"net"
+	"net/http"
 	"os"
+	"slices"
+	"time"
 
 	"gridwall/assets"
 	"gridwall/dashboard/access"
@@ -54,11 +59,14 @@ func demo(ctx context.Context, args []string) error {
 			}
 		}
 		w.URL, w.Wall.URL = server.url, server.url+"/wall/main" // the tokens of an earlier start hold on, and walls stay signed in
-		room, err := hang(life, server, town, step)
+		room, domes, err := hang(life, server, town, step)
 		if err != nil {
 			return err
 		}
 		spawn(room.Run)
+		if err := mount(life, w, room, domes, spawn); err != nil {
+			return err
+		}
 		day, err := newDay(life, w, town)
 		if err != nil {
 			return err
@@ -95,12 +103,13 @@ func demo(ctx context.Context, args []string) error {
 	return err
 }
 
-// hang puts the town's cameras up: a server of RTSP on the loopback, and the registry by the ordinary importer.
-func hang(ctx context.Context, s *server, town *geotest.Town, step func(string)) (*streamtest.Server, error) {
+// hang puts the town's cameras up: a server of RTSP on the loopback, and the registry by the ordinary importer. domes are
+// the ids of those that turn.
+func hang(ctx context.Context, s *server, town *geotest.Town, step func(string)) (room *streamtest.Server, domes []string, err error) {
 	step("the cameras")
 	rows, err := csv.NewReader(bytes.NewReader(town.Cameras)).ReadAll()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	column := map[string]int{}
 	for i, name := range rows[0] {
@@ -108,15 +117,19 @@ func hang(ctx context.Context, s *server, town *geotest.Town, step func(string))
 	}
 	cameras := make([]streamtest.Camera, 0, len(rows)-1)
 	for _, row := range rows[1:] {
-		cameras = append(cameras, streamtest.Camera{ID: row[column["id"]], Name: row[column["name"]]})
+		turns := row[column["ptz"]] == "true"
+		cameras = append(cameras, streamtest.Camera{ID: row[column["id"]], Name: row[column["name"]], PTZ: turns})
+		if turns {
+			domes = append(domes, row[column["id"]])
+		}
 	}
-	room, err := streamtest.New(streamtest.Config{Cameras: cameras, Clips: assets.Demo(), User: "gridwall", Password: "demo"})
+	room, err = streamtest.New(streamtest.Config{Cameras: cameras, Clips: assets.Demo(), User: "gridwall", Password: "demo"})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i, fault := range faults {
 		if err := room.SetFault(cameras[i].ID, fault); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for _, row := range rows[1:] {
@@ -124,13 +137,73 @@ func hang(ctx context.Context, s *server, town *geotest.Town, step func(string))
 	}
 	list, err := csvOf(rows)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	in := source{kind: "cameras", name: "cameras.csv", Reader: bytes.NewReader(list)}
 	if _, err := importInto(ctx, s.pool, in, importOptions{reader: importer.Options{Datum: crs.WGS84}}); err != nil {
-		return nil, fmt.Errorf("import the cameras: %w", err)
+		return nil, nil, fmt.Errorf("import the cameras: %w", err)
 	}
-	return room, nil
+	return room, domes, nil
+}
+
+// mount lets the domes turn: their ONVIF side on the loopback, and how each is mounted, told by the ordinary API. One in five
+// has windows that it may not look into.
+func mount(ctx context.Context, w *world, room *streamtest.Server, domes []string, spawn func(func(context.Context) error)) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	web := &http.Server{Handler: room.ONVIF(), ReadHeaderTimeout: 10 * time.Second}
+	spawn(func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, func() { web.Close() })()
+		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	admin := withToken(w.URL, w.Token)
+	bearings, err := hung(ctx, admin, domes)
+	if err != nil {
+		return err
+	}
+	for i, id := range domes {
+		m := map[string]any{"address": "http://" + listener.Addr().String() + "/onvif/" + id + "/device_service", "pan_deg": streamtest.PanLimitDeg,
+			"tilt_low_deg": streamtest.TiltLowDeg, "tilt_high_deg": streamtest.TiltHighDeg, "speed_deg": streamtest.PanSpeedDeg, "no_look": []any{}}
+		if bearing := bearings[id]; i%5 == 0 && bearing != nil {
+			m["no_look"] = []any{map[string]any{"name": "居民楼窗户", "from_deg": math.Mod(*bearing+60, 360), "to_deg": math.Mod(*bearing+95, 360), "low_deg": -15, "high_deg": 20}}
+		}
+		if err := admin.do(ctx, "PUT", "/api/v1/cameras/"+id+"/ptz/mount", m, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hung waits until the server has heard of the import, and returns which way each camera looks.
+func hung(ctx context.Context, admin *client, domes []string) (map[string]*float64, error) {
+	for {
+		var list struct {
+			Cameras []struct {
+				ID      string
+				Bearing *float64
+			}
+		}
+		if err := admin.do(ctx, "GET", "/api/v1/cameras", nil, &list); err != nil {
+			return nil, err
+		}
+		bearings := map[string]*float64{}
+		for _, c := range list.Cameras {
+			bearings[c.ID] = c.Bearing
+		}
+		if !slices.ContainsFunc(domes, func(id string) bool { _, ok := bearings[id]; return !ok }) {
+			return bearings, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // faults of some cameras by their place in the list: a town without one dark camera is not a town.

@@ -37,6 +37,7 @@ const (
 	ReporterRead   Right = "reporter.read"
 	MapRead        Right = "map.read"
 	CameraPlay     Right = "camera.play"
+	CameraPTZ      Right = "camera.ptz" // turn heads
 	CameraManage   Right = "camera.manage"
 	CameraSecret   Right = "camera.secret" // 保密 ones too
 	GridManage     Right = "grid.manage"   // close slivers
@@ -49,6 +50,7 @@ const (
 	AlarmAct       Right = "alarm.act"    // acknowledge, shelve, …; an integrator for cameras and screens
 	AlarmReport    Right = "alarm.report" // sensors
 	AlarmSOS       Right = "alarm.sos"    // call for help
+	AuditRead      Right = "audit.read"
 	MetricsRead    Right = "metrics.read"
 	SessionRead    Right = "session.read" // everyone who came in
 )
@@ -57,12 +59,12 @@ const (
 var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
-	Operator:   slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
-	Dispatcher: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
-	DutyLeader: slices.Concat(centre, []Right{CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
+	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
+	Operator:   slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
+	Dispatcher: slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
+	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
-	Integrator: {SessionRead, MapRead, CameraPlay, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
+	Integrator: {SessionRead, MapRead, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
 	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
 	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, CameraSecret, PositionReport, AlarmSOS},
 	Department: {SessionRead, CaseRead, CaseMove, PhotoUpload, MapRead},

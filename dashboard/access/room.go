@@ -42,6 +42,7 @@ type Room struct {
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]cached
+	key   []byte // signs links; nil: not read yet
 }
 
 type cached struct {
@@ -154,13 +155,18 @@ func (r *Room) find(ctx context.Context, token string) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("identify: %w", err)
 	}
+	r.remember(sum, who, now)
+	return who, nil
+}
+
+// remember keeps an identity for a few seconds.
+func (r *Room) remember(sum [sha256.Size]byte, who Identity, now time.Time) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if len(r.known) > 10_000 {
 		clear(r.known)
 	}
 	r.known[sum] = cached{who, now.Add(identityTTL)}
-	r.mu.Unlock()
-	return who, nil
 }
 
 // Account is what CreateAccount needs.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,11 +24,13 @@ import (
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/alarms"
+	"gridwall/dashboard/audit"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
 	"gridwall/dashboard/live"
+	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
@@ -52,9 +55,13 @@ type Config struct {
 	WHEP      *whep.Server
 	HLS       *hls.Server
 	Stills    *still.Taker
-	Live      *live.Socket
-	Writer    *live.Writer
-	Clock     *clock.Clock
+	PTZ       *ptz.Room
+	Plays     *audit.Plays
+	// RTSP is where video goes out for other players; nil: it does not.
+	RTSP   net.Addr
+	Live   *live.Socket
+	Writer *live.Writer
+	Clock  *clock.Clock
 	// SettableClock lets who may (clock.set) stop the clock: for scenarios, drills and the demo.
 	SettableClock bool
 	// Pages holds index.html, wall.html, login.html and static/.
@@ -136,6 +143,13 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/cameras/near", access.MapRead, s.nearCameras, "Cameras around a point, ranked, each with its reason: lon, lat, limit"},
 		{"GET /api/v1/cameras/{id}", access.MapRead, s.getCamera, "One camera"},
 		{"GET /api/v1/cameras/{id}/snapshot.jpg", access.CameraPlay, s.snapshot, "The camera's last keyframe: a JPEG where ffmpeg is installed, else a film of one picture (video/mp4)"},
+		{"GET /api/v1/cameras/{id}/ptz", access.CameraPTZ, s.showHead, "A PTZ camera's head: who drives, where it looks, its presets, its no-look sectors"},
+		{"POST /api/v1/cameras/{id}/ptz", access.CameraPTZ, s.turnHead, "Turn a head: {take, take_over, release, stop, goto, save: {name, token?}, look: {lon, lat} or to: {bearing_deg, tilt_deg, zoom}}; one driver at a time"},
+		{"GET /api/v1/cameras/{id}/ptz/drive", access.CameraPTZ, s.driveHead, "Websocket to drive a head: the same commands, and {move: {pan, tilt, zoom}} from -1 to 1 every 60 ms; 220 ms without one stops it"},
+		{"GET /api/v1/cameras/{id}/ptz/mount", access.CameraManage, s.getMount, "How a head is mounted"},
+		{"PUT /api/v1/cameras/{id}/ptz/mount", access.CameraManage, s.saveMount, "Say how a head is mounted: {address, zero_deg, pan_deg, tilt_low_deg, tilt_high_deg, speed_deg, no_look: [{name, from_deg, to_deg, low_deg, high_deg}]}"},
+		{"GET /api/v1/audit", access.AuditRead, s.readAudit, "Who did what, the newest first: object, username, act, from, to, limit"},
+		{"POST /api/v1/cameras/{id}/links", access.CameraPlay, s.playLink, "Addresses of a camera's pictures for players that do not sign in, each with a token for this camera that expires: {ttl_s?}; RTSP, HLS, WHEP, MSE"},
 		{"POST /streams/{id}/whep", access.CameraPlay, s.whepPlay, "Play a camera over WebRTC (WHEP)"},
 		{"DELETE /streams/{id}/whep/{session}", access.CameraPlay, s.whepEnd, "End a WHEP session"},
 		{"GET /streams", access.CameraPlay, s.pagePlay, "Play many cameras over one websocket: send {subscribe: [{stream, id, profile, priority, visible, sound}], unsubscribe: [stream]}"},
@@ -234,7 +248,7 @@ func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error
 	who := access.Identity{}
 	if r.right != open {
 		var err error
-		if who, err = s.Access.Identify(req); err != nil {
+		if who, err = s.identify(req, r); err != nil {
 			return err
 		}
 		if !who.May(r.right) {
@@ -242,6 +256,15 @@ func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error
 		}
 	}
 	return r.handle(w, req, who)
+}
+
+// identify says who asks: a link's token speaks for its own camera's pictures and for nothing else.
+func (s *Server) identify(req *http.Request, r route) (access.Identity, error) {
+	_, path, _ := strings.Cut(r.pattern, " ")
+	if token := req.URL.Query().Get("token"); token != "" && r.right == access.CameraPlay && strings.HasPrefix(path, "/streams/{id}/") {
+		return s.Access.Follow(req.Context(), token, req.PathValue("id"))
+	}
+	return s.Access.Identify(req)
 }
 
 // writeJSON answers 200 with a value.

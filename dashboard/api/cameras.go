@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -80,12 +81,18 @@ func (s *Server) whepPlay(w http.ResponseWriter, r *http.Request, who access.Ide
 	if err != nil {
 		return err
 	}
-	answer, err := s.WHEP.Play(r.Context(), c.ID, string(offer))
+	end := s.Plays.Begin(who, c.ID, "whep")
+	answer, err := s.WHEP.PlayUntil(r.Context(), c.ID, string(offer), end)
 	if err != nil {
+		end()
 		return err
 	}
 	w.Header().Set("Content-Type", "application/sdp")
-	w.Header().Set("Location", "/streams/"+c.ID+"/whep/"+answer.Session)
+	location := "/streams/" + c.ID + "/whep/" + answer.Session
+	if token := r.URL.Query().Get("token"); token != "" {
+		location += "?token=" + url.QueryEscape(token) // who has no session ends it by the same link
+	}
+	w.Header().Set("Location", location)
 	w.WriteHeader(http.StatusCreated)
 	_, err = io.WriteString(w, answer.SDP)
 	return err
@@ -108,6 +115,7 @@ func (s *Server) msePlay(w http.ResponseWriter, r *http.Request, who access.Iden
 	if err != nil {
 		return err
 	}
+	defer s.Plays.Begin(who, c.ID, "mse")()
 	return mse.Serve(s.ctx, w, r, s.Hub, c.ID)
 }
 
@@ -115,6 +123,9 @@ func (s *Server) hlsPlay(w http.ResponseWriter, r *http.Request, who access.Iden
 	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
 	if err != nil {
 		return err
+	}
+	if r.PathValue("file") == "index.m3u8" {
+		s.Plays.Seen(who, c.ID, "hls")
 	}
 	return s.HLS.Serve(w, r, c.ID, r.PathValue("file"))
 }
@@ -137,9 +148,11 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, who access.Ide
 }
 
 func (s *Server) pagePlay(w http.ResponseWriter, r *http.Request, who access.Identity) error {
-	page.Serve(s.ctx, w, r, s.Hub, func(id string) error {
-		_, err := s.Cameras.Get(id, secret(who))
-		return err
+	page.Serve(s.ctx, w, r, s.Hub, func(id string) (end func(), err error) {
+		if _, err := s.Cameras.Get(id, secret(who)); err != nil {
+			return nil, err
+		}
+		return s.Plays.Begin(who, id, "page"), nil
 	})
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/layers"
 	"gridwall/dashboard/live"
+	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/wall"
 	"gridwall/geo/grid"
 	"gridwall/geo/tile"
@@ -116,6 +117,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var conflict *conflictError
 	var tooLarge *http.MaxBytesError
 	var format *layers.FormatError
+	var held *ptz.RefusedError
+	var busy *ptz.BusyError
+	var mount *ptz.InvalidError
+	var head *ptz.FailedError
 	switch {
 	case errors.Is(err, access.ErrNobody):
 		return http.StatusUnauthorized, "not_signed_in", said{"请先登录", "sign in first"}, nil
@@ -145,6 +150,16 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusConflict, "move_refused", said{kept.Reason.ZH, kept.Reason.EN}, nil
 	case errors.As(err, &camera):
 		return http.StatusUnprocessableEntity, "camera_invalid", said{camera.Reason.ZH, camera.Reason.EN}, nil
+	case errors.As(err, &mount):
+		return http.StatusUnprocessableEntity, "ptz_invalid", said{mount.Reason.ZH, mount.Reason.EN}, nil
+	case errors.As(err, &busy):
+		return http.StatusConflict, "ptz_busy", said{busy.Driver.Name + " 正在控制", busy.Driver.Name + " drives"}, busy.Driver
+	case errors.As(err, &held):
+		return http.StatusConflict, "ptz_refused", said{held.Reason.ZH, held.Reason.EN}, nil
+	case errors.As(err, &head):
+		return http.StatusServiceUnavailable, "ptz_failed", said{head.Reason.ZH, head.Reason.EN}, nil
+	case errors.Is(err, ptz.ErrNoHead):
+		return http.StatusNotFound, "no_head", said{"该摄像机不是球机", "this camera does not turn"}, nil
 	case errors.Is(err, wall.ErrInvalid):
 		return http.StatusUnprocessableEntity, "wall_invalid", said{"标题须有中英文，最多 96 路摄像机，轮巡时长 5 至 86400 秒", "title in zh and en, at most 96 cameras, dwell_s from 5 to 86400"}, nil
 	case errors.As(err, &conflict):

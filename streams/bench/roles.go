@@ -77,7 +77,7 @@ func relay(ctx context.Context, room string, n int) error {
 		known = append(known, streams.Camera{ID: cameraID(i), URL: "rtsp://" + room + "/" + cameraID(i)})
 	}
 	hub.Set(known)
-	out, err := rtpout.New(rtpout.Config{Hub: hub, Addr: "127.0.0.1:0", Allowed: func(context.Context, rtpout.Credentials, string) error { return nil }})
+	out, err := rtpout.New(rtpout.Config{Hub: hub, Addr: "127.0.0.1:0", Allowed: func(context.Context, rtpout.Credentials, string) (func(), error) { return nil, nil }})
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func relay(ctx context.Context, room string, n int) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /streams", func(w http.ResponseWriter, r *http.Request) {
-		page.Serve(ctx, w, r, hub, func(string) error { return nil })
+		page.Serve(ctx, w, r, hub, func(string) (func(), error) { return nil, nil })
 	})
 	mux.HandleFunc("GET /mse/{id}", func(w http.ResponseWriter, r *http.Request) {
 		if err := mse.Serve(ctx, w, r, hub, r.PathValue("id")); err != nil {

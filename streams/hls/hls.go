@@ -15,6 +15,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -126,8 +127,17 @@ func (s *Server) playlist(ctx context.Context, w http.ResponseWriter, r *http.Re
 	}
 	w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
 	w.Header().Set("Cache-Control", "no-cache")
+	if token := query.Get("token"); token != "" {
+		text = carry(text, token)
+	}
 	_, _ = io.WriteString(w, text)
 	return nil
+}
+
+// carry puts the token that a playlist was asked with into the addresses of its files: players do not.
+func carry(text, token string) string {
+	with := "?token=" + url.QueryEscape(token)
+	return strings.NewReplacer(".m4s\n", ".m4s"+with+"\n", ".m4s\"", ".m4s"+with+"\"", ".mp4\"", ".mp4"+with+"\"").Replace(text)
 }
 
 // why turns a wait in vain into the camera's own reason.

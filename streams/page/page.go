@@ -60,9 +60,10 @@ type wish struct {
 }
 
 // Serve upgrades the request and plays until the page leaves or ctx ends (the request's own does not end with a hijacked
-// connection). allowed says for each camera whether this page may see it: nil, or why not. A websocket of another origin is
+// connection). allowed says for each camera whether this page may see it, or why not; the
+// function that it returns (nil: none) is called when the page has seen enough. A websocket of another origin is
 // refused here, with an answer.
-func Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, hub *streams.Hub, allowed func(id string) error) {
+func Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, hub *streams.Hub, allowed func(id string) (ended func(), err error)) {
 	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return
@@ -88,7 +89,7 @@ func Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, hub *str
 type session struct {
 	hub     *streams.Hub
 	conn    *websocket.Conn
-	allowed func(id string) error
+	allowed func(id string) (ended func(), err error)
 	wake    chan struct{} // something to write, or to look at
 
 	mu   sync.Mutex
@@ -108,6 +109,7 @@ type subscription struct {
 	visible  bool
 	sound    bool
 	refused  *streams.Status // why there is no reader
+	ended    func()          // told when this is over; may be nil
 
 	told    mse.Codecs // what the page was told that it plays
 	lowered bool       // keyframes only
@@ -167,11 +169,11 @@ func (s *session) want(w wish) {
 		if sub == nil {
 			sub = &subscription{stream: in.Stream, profile: in.Profile, waitKey: true}
 			s.of[in.Stream] = sub
-			sub.reader, sub.refused = s.open(in.ID, in.Profile)
+			s.open(sub, in.ID, in.Profile)
 		} else if in.Profile != sub.profile {
 			sub.close() // the last picture stays until the other one comes
 			sub.profile, sub.told, sub.waitKey, sub.sound = in.Profile, mse.Codecs{}, true, false
-			sub.reader, sub.refused = s.open(in.ID, in.Profile)
+			s.open(sub, in.ID, in.Profile)
 		}
 		if in.Visible && !sub.visible && sub.reader != nil && sub.waitKey {
 			sub.reader.Rewind() // it shows at once and plays on
@@ -208,28 +210,41 @@ var (
 	notFound = streams.Status{State: "not_found", Reason: streams.Text{Zh: "没有这路摄像机，或无权查看", En: "there is no such camera, or you may not see it"}}
 )
 
-func (s *session) open(id, profile string) (*streams.Reader, *streams.Status) {
+// open gives a subscription its reader, or says why there is none.
+func (s *session) open(sub *subscription, id, profile string) {
+	sub.reader, sub.refused, sub.ended = nil, &notFound, nil
 	if len(s.of) > MaxStreams {
-		return nil, &tooMany
+		sub.refused = &tooMany
+		return
 	}
-	if s.allowed(id) != nil {
-		return nil, &notFound
-	}
-	if profile == "sub" {
-		if reader, err := s.hub.OpenWoken(streams.SubID(id), s.wake); err == nil {
-			return reader, nil
-		}
-	}
-	reader, err := s.hub.OpenWoken(id, s.wake)
+	ended, err := s.allowed(id)
 	if err != nil {
-		return nil, &notFound
+		return
 	}
-	return reader, nil
+	err = streams.ErrUnknownCamera
+	if profile == "sub" {
+		sub.reader, err = s.hub.OpenWoken(streams.SubID(id), s.wake)
+	}
+	if err != nil {
+		sub.reader, err = s.hub.OpenWoken(id, s.wake)
+	}
+	if err != nil {
+		sub.reader = nil
+		if ended != nil {
+			ended()
+		}
+		return
+	}
+	sub.refused, sub.ended = nil, ended
 }
 
 func (sub *subscription) close() {
 	if sub.reader != nil {
 		sub.reader.Close()
+	}
+	if sub.ended != nil {
+		sub.ended()
+		sub.ended = nil
 	}
 }
 

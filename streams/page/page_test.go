@@ -51,11 +51,11 @@ func play(t *testing.T, n int) (url string, hub *streams.Hub) {
 	done.Go(func() { room.Run(ctx) })
 	done.Go(func() { hub.Run(ctx) })
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page.Serve(ctx, w, r, hub, func(id string) error {
+		page.Serve(ctx, w, r, hub, func(id string) (func(), error) {
 			if id == "secret" {
-				return errors.New("not for this page")
+				return nil, errors.New("not for this page")
 			}
-			return nil
+			return nil, nil
 		})
 	}))
 	t.Cleanup(func() {
@@ -316,7 +316,7 @@ func films(t *testing.T, cameras ...streams.Camera) string {
 	var done sync.WaitGroup
 	done.Go(func() { hub.Run(ctx) })
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page.Serve(ctx, w, r, hub, func(string) error { return nil })
+		page.Serve(ctx, w, r, hub, func(string) (func(), error) { return nil, nil })
 	}))
 	t.Cleanup(func() {
 		cancel()

@@ -38,9 +38,9 @@ type Config struct {
 	Addr string
 	// Listener is used instead of Addr, if it is given.
 	Listener net.Listener
-	// Allowed says whether the client may see the camera: nil, ErrNobody, or why not. It is asked once a connection
-	// and camera.
-	Allowed func(ctx context.Context, who Credentials, camera string) error
+	// Allowed says whether the client may see the camera, ErrNobody, or why not. It is asked once a connection
+	// and camera; the function that it returns (nil: none) is called when the client has gone, or has been refused.
+	Allowed func(ctx context.Context, who Credentials, camera string) (ended func(), err error)
 	// Viewers bounds who is connected. Default 1024.
 	Viewers int
 	// Log gets what an operator may have to act on. Default: nothing is logged.
@@ -224,7 +224,11 @@ func (h *handler) open(conn *gortsplib.ServerConn, req *base.Request, path, quer
 	if a.Unmarshal(req.Header["Authorization"]) == nil && a.Method == headers.AuthMethodBasic {
 		who.Username, who.Password = a.Username, a.BasicPass
 	}
-	switch err := h.config.Allowed(h.life, who, strings.TrimSuffix(id, streams.SubID(""))); {
+	ended, err := h.config.Allowed(h.life, who, strings.TrimSuffix(id, streams.SubID("")))
+	if ended == nil {
+		ended = func() {}
+	}
+	switch {
 	case errors.Is(err, ErrNobody):
 		return &base.Response{StatusCode: base.StatusUnauthorized}, nil, liberrors.ErrServerAuth{}
 	case err != nil:
@@ -232,9 +236,11 @@ func (h *handler) open(conn *gortsplib.ServerConn, req *base.Request, path, quer
 	}
 	v, err := h.newViewer(id)
 	if err != nil {
+		ended()
 		h.config.Log.Debug("rtsp viewer not served", "camera", id, "error", err)
 		return problem(err), nil, nil
 	}
+	v.ended = ended
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.viewers == nil {

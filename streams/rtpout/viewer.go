@@ -35,7 +35,8 @@ type viewer struct {
 	video  av.CodecType
 	tracks [2]track // by rtsp.Video and rtsp.Sound
 	aac    *rtpmpeg4audio.Encoder
-	asked  int // track of the SETUP that is being answered, else -1
+	ended  func() // told once it has gone
+	asked  int    // track of the SETUP that is being answered, else -1
 
 	session atomic.Pointer[gortsplib.ServerSession]
 	begin   sync.Once
@@ -135,6 +136,7 @@ func (v *viewer) close() {
 		v.reader.Close()
 		v.work.Wait()
 		v.stream.Close()
+		v.ended()
 	})
 }
 

@@ -173,7 +173,7 @@ func (n Net) dial(ctx context.Context, rawURL string, protocol gortsplib.Protoco
 	if err != nil || u.Host == "" {
 		return nil, nil, ErrBadURL // the parser's error quotes the URL, password and all
 	}
-	dialer := net.Dialer{Timeout: timeout, ControlContext: n.control}
+	dialer := net.Dialer{Timeout: timeout, ControlContext: n.Control}
 	host := u.Hostname()
 	client := &gortsplib.Client{
 		Scheme:            u.Scheme,
@@ -203,8 +203,9 @@ func (n Net) dial(ctx context.Context, rawURL string, protocol gortsplib.Protoco
 	return client, u, nil
 }
 
-// control refuses forbidden addresses after names are resolved: what a name stands for may change between any two looks.
-func (n Net) control(_ context.Context, _, address string, _ syscall.RawConn) error {
+// Control is for a net.Dialer that reaches cameras, whatever it speaks: it refuses forbidden addresses (ErrForbidden) after
+// names are resolved, because what a name stands for may change between any two looks.
+func (n Net) Control(_ context.Context, _, address string, _ syscall.RawConn) error {
 	if n.Allowed == nil {
 		return nil
 	}

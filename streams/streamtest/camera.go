@@ -20,7 +20,8 @@ const frameInterval = 40 * time.Millisecond
 type camera struct {
 	Camera
 	server *Server
-	number int // spreads the cameras over the frame interval and over the clip
+	number int   // spreads the cameras over the frame interval and over the clip
+	head   *Head // nil: it has none
 
 	mu      sync.Mutex
 	fault   Fault
@@ -32,10 +33,14 @@ type camera struct {
 }
 
 func newCamera(s *Server, described Camera, number int) *camera {
-	return &camera{
+	c := &camera{
 		Camera: described, server: s, number: number, origin: s.began,
 		players: make(map[*gortsplib.ServerSession]net.Conn),
 	}
+	if described.PTZ {
+		c.head = NewHead(time.Now)
+	}
+	return c
 }
 
 func (c *camera) dark() bool {

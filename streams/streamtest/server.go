@@ -34,6 +34,7 @@ type Camera struct {
 	ID    string // path; letters, digits, - and _
 	Name  string // burnt in, e.g. 永来城西门
 	Scene string // clip: <scene>-day.h264, <scene>-night.h264; empty or unknown: one by ID
+	PTZ   bool   // it has a head; where that looks stands in the picture
 }
 
 // Config of a Server. Clips and Cameras are required.
@@ -47,6 +48,10 @@ type Config struct {
 	Location *time.Location
 	// Now is the clock in the picture. Default time.Now.
 	Now func() time.Time
+	// ClockOffset is by how much the cameras' own clocks are ahead of Now, as ONVIF tells them.
+	ClockOffset time.Duration
+	// HTTPDigest makes the ONVIF side ask for HTTP Digest instead of WS-UsernameToken.
+	HTTPDigest bool
 }
 
 // Fault is what is wrong with a camera.

@@ -1,6 +1,8 @@
 package streamtest
 
 import (
+	"fmt"
+	"math"
 	"time"
 
 	"gridwall/streams/streamtest/osd"
@@ -14,6 +16,7 @@ type show struct {
 	at     int
 	name   string
 	second int64      // that is in the picture
+	aim    string     // likewise
 	shown  *osd.Image // what the strip holds now
 }
 
@@ -37,7 +40,8 @@ func (s *show) next(now time.Time) ([][]byte, error) {
 
 	var before *osd.Image // what changes in a picture that is no IDR
 	strip := s.shown
-	if second := now.Unix(); second != s.second || strip == nil {
+	if second, aim := now.Unix(), s.camera.aim(); second != s.second || aim != s.aim || strip == nil {
+		s.aim = aim
 		strip = s.text(now)
 		before, s.shown, s.second = s.shown, strip, second
 	}
@@ -49,13 +53,22 @@ func (s *show) next(now time.Time) ([][]byte, error) {
 	return append(nalus, p.slices...), nil
 }
 
+// aim is where the head looks, in whole degrees right and up, and the zoom in hundredths; empty without a head.
+func (c *camera) aim() string {
+	if c.head == nil {
+		return ""
+	}
+	at, _ := c.head.At()
+	return fmt.Sprintf("%d %d %d ", int(math.Round(at.Pan)), int(math.Round(at.Tilt)), int(math.Round(at.Zoom*100)))
+}
+
 const margin = 10 // pixels left and right of the text
 
-// text makes the strip: the name on the left, as much of it as there is room for, the clock on the right.
+// text makes the strip: the name on the left, as much of it as there is room for, where the head looks and the clock on the right.
 func (s *show) text(now time.Time) *osd.Image {
 	strip := s.clip.sky.Clone()
 	font := s.camera.server.font
-	clock := now.In(s.camera.server.config.Location).Format("2006-01-02 15:04:05")
+	clock := s.aim + now.In(s.camera.server.config.Location).Format("2006-01-02 15:04:05")
 	at := osd.Width - margin - font.Width(clock)
 	strip.Draw(font, at, clock)
 	name := []rune(s.camera.Name)

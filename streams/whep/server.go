@@ -130,6 +130,11 @@ type Answer struct {
 // Errors: streams.ErrUnknownCamera, *streams.UnavailableError with the reason in words, ErrBadOffer,
 // ErrNoCodec, ErrBusy; Problem has the words and the HTTP status of each. Rights are the caller's.
 func (s *Server) Play(ctx context.Context, camera, offer string) (Answer, error) {
+	return s.PlayUntil(ctx, camera, offer, func() {})
+}
+
+// PlayUntil is Play, and calls ended once the session is over, unless it returns an error.
+func (s *Server) PlayUntil(ctx context.Context, camera, offer string, ended func()) (Answer, error) {
 	// What needs no camera first: an offer that cannot be used must not start a pull.
 	if _, err := videoOf(offer); err != nil {
 		return Answer{}, err
@@ -147,7 +152,7 @@ func (s *Server) Play(ctx context.Context, camera, offer string) (Answer, error)
 		reader.Close()
 		return Answer{}, fmt.Errorf("%w: the camera sends B-frames, which WebRTC cannot carry", ErrNoCodec)
 	}
-	p, err := s.open(camera, offer, reader, first)
+	p, err := s.open(camera, offer, reader, first, ended)
 	if err != nil {
 		reader.Close()
 		return Answer{}, err
@@ -156,7 +161,7 @@ func (s *Server) Play(ctx context.Context, camera, offer string) (Answer, error)
 }
 
 // open makes the peer connection, the answer and the session's goroutines.
-func (s *Server) open(camera, offer string, reader *streams.Reader, first *streams.Packet) (*session, error) {
+func (s *Server) open(camera, offer string, reader *streams.Reader, first *streams.Packet, ended func()) (*session, error) {
 	codec, err := chooseFor(offer, first.Codec)
 	if err != nil {
 		return nil, err
@@ -185,7 +190,7 @@ func (s *Server) open(camera, offer string, reader *streams.Reader, first *strea
 	p, err := newSession(camera, pc, reader, codec.RTPCodecCapability, offer, end)
 	if err == nil {
 		p.kind = first.Codec.Type()
-		err = s.add(ctx, p)
+		err = s.add(ctx, p, ended)
 	}
 	if err != nil {
 		end(err)
@@ -196,7 +201,7 @@ func (s *Server) open(camera, offer string, reader *streams.Reader, first *strea
 }
 
 // add registers p and starts it, unless the server is full or ends.
-func (s *Server) add(ctx context.Context, p *session) error {
+func (s *Server) add(ctx context.Context, p *session, ended func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || len(s.sessions) >= s.config.Sessions {
@@ -210,6 +215,7 @@ func (s *Server) add(ctx context.Context, p *session) error {
 		s.mu.Lock()
 		delete(s.sessions, p.id)
 		s.mu.Unlock()
+		ended()
 		s.log.Debug("whep session ended", "camera", p.camera, "reason", err)
 	})
 	return nil

@@ -95,6 +95,7 @@ export const useGrids = defineStore('grids', () => {
         bump('cameras')
         break
       case 'camera.state':
+      case 'camera.driver':
       case 'case.reported':
       case 'case.moved':
       case 'alarm.changed':

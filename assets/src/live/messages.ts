@@ -54,6 +54,7 @@ export type LiveEvent = Numbered &
         type: 'camera.state'
         data: { cameras: { id: string; state: CameraState; reason: Named | null; since: string }[] }
       }
+    | { type: 'camera.driver'; data: object }
     | { type: 'camera.changed' | 'grid.changed' | 'building.changed' | 'backdrop.changed'; data: object }
     | { type: 'alarm.changed'; data: { alarm: Alarm } }
     | { type: 'alarm.flood'; data: { flood: Flood | null } }

@@ -1,0 +1,85 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"gridwall/dashboard/access"
+	"gridwall/dashboard/audit"
+	"gridwall/dashboard/ptz"
+)
+
+func (s *Server) showHead(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	state, err := s.PTZ.Show(r.Context(), r.PathValue("id"), who)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, state)
+}
+
+func (s *Server) turnHead(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	var do ptz.Command
+	if err := decode(w, r, 4<<10, &do); err != nil {
+		return err
+	}
+	if err := s.PTZ.Do(r.Context(), r.PathValue("id"), who, do); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) driveHead(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	return s.PTZ.Serve(s.ctx, w, r, r.PathValue("id"), who)
+}
+
+func (s *Server) getMount(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	m, err := s.PTZ.Mount(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, m)
+}
+
+func (s *Server) saveMount(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	var in ptz.Mount
+	if err := decode(w, r, 64<<10, &in); err != nil {
+		return err
+	}
+	if err := s.PTZ.SaveMount(r.Context(), r.PathValue("id"), who, in); err != nil {
+		return err
+	}
+	return s.getMount(w, r, who)
+}
+
+func (s *Server) readAudit(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	q := r.URL.Query()
+	wanted := audit.Wanted{Object: q.Get("object"), Username: q.Get("username"), Act: q.Get("act"), To: time.Now().Add(time.Minute)}
+	for name, into := range map[string]*time.Time{"from": &wanted.From, "to": &wanted.To} {
+		text := q.Get(name)
+		if text == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return badRequest("query_invalid", "参数 "+name+" 应为 RFC 3339 时间", "query parameter "+name+" must be a time of RFC 3339")
+		}
+		*into = at
+	}
+	limit, err := queryInt(r, "limit", 200, 1, 2000)
+	if err != nil {
+		return err
+	}
+	entries, err := audit.Find(r.Context(), s.Pool, wanted, int(limit))
+	if err != nil {
+		return err
+	}
+	if entries == nil {
+		entries = []audit.Entry{}
+	}
+	return writeJSON(w, map[string]any{"entries": entries})
+}

@@ -1,0 +1,19 @@
+package cameras
+
+import "net/url"
+
+// Way is how to speak to a camera beside its video. It stays on the server.
+type Way struct {
+	URL            string // of its video
+	User, Password string
+}
+
+// Way is the camera's own, with the credentials of its video.
+func (c *Camera) Way() Way {
+	w := Way{URL: c.url}
+	if u, err := url.Parse(c.url); err == nil && u.User != nil {
+		w.User = u.User.Username()
+		w.Password, _ = u.User.Password()
+	}
+	return w
+}
