@@ -52,6 +52,8 @@ type Config struct {
 	KeepMonths int
 	// ClientsPerAddress is how many pages of one address may follow the log; 0: 256.
 	ClientsPerAddress int
+	// TileBytes is how much memory the map's tiles may take; see geo.Budget. 0: as much as they need.
+	TileBytes int64
 	// AlarmRules are the site's; nil: those that are shipped.
 	AlarmRules *alarms.Rules
 	Log        *slog.Logger
@@ -93,7 +95,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	}
 	now := new(clock.Clock)
 	d := &Dashboard{Access: access.New(c.Pool), logger: c.Log}
-	if d.places, err = geo.Open(ctx, c.Pool); err != nil {
+	if d.places, err = geo.OpenWithin(ctx, c.Pool, geo.Budget{TileBytes: c.TileBytes, Log: c.Log}); err != nil {
 		return nil, err
 	}
 	d.cameras = cameras.New(c.Pool, d.places.Tiles(), now, c.Log)
@@ -141,7 +143,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.cameras.Run, d.alarms.Run}
+	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.cameras.Run, d.alarms.Run, d.places.Run}
 	if d.rtsp != nil {
 		rooms = append(rooms, d.rtsp.Run)
 	}
@@ -156,7 +158,7 @@ func (d *Dashboard) heard(ctx context.Context, e live.Event) {
 	var err error
 	switch e.Type {
 	case "grid.changed", "building.changed", "backdrop.changed":
-		if err = d.places.Reload(ctx, geo.Layer(strings.TrimSuffix(e.Type, ".changed"))); e.Type == "grid.changed" {
+		if err = d.places.Apply(ctx, geo.ChangeOf(geo.Layer(strings.TrimSuffix(e.Type, ".changed")), e.Data)); e.Type == "grid.changed" {
 			d.live.Redraw()
 		}
 	default:

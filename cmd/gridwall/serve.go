@@ -91,7 +91,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	}
 	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
 		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), RTSP: rtspOut, CameraNet: cameraNet,
-		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, AlarmRules: rules, Log: log})
+		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, AlarmRules: rules, TileBytes: int64(s.tileMemory) << 20, Log: log})
 	if err != nil {
 		listener.Close()
 		if rtspOut != nil {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -11,6 +12,7 @@ import (
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/live"
+	"gridwall/geo"
 	"gridwall/geo/crs"
 	"gridwall/geo/grid"
 	"gridwall/geo/importer"
@@ -68,6 +70,16 @@ func (s *Server) coverage(w http.ResponseWriter, r *http.Request, _ access.Ident
 	return writeJSON(w, map[string]any{"type": "FeatureCollection", "features": features, "counts": counts})
 }
 
+// appendChange tells every node what tx has changed of the map; it comes last in tx.
+func (s *Server) appendChange(ctx context.Context, tx pgx.Tx, layer geo.Layer) error {
+	change, err := geo.Changed(ctx, tx)
+	if err != nil {
+		return err
+	}
+	_, err = live.Append(ctx, tx, live.Draft{Type: string(layer) + ".changed", At: s.Clock.Now(), Data: change.Event()})
+	return err
+}
+
 // errNoSliver rolls back: what changed nothing is nothing to undo.
 var errNoSliver = errors.New("api: no sliver to close")
 
@@ -99,8 +111,7 @@ func (s *Server) closeSlivers(w http.ResponseWriter, r *http.Request, _ access.I
 		if err := importer.Finish(r.Context(), tx, journal, closed); err != nil {
 			return err
 		}
-		_, err = live.Append(r.Context(), tx, live.Draft{Type: "grid.changed", At: s.Clock.Now(), Data: struct{}{}})
-		return err
+		return s.appendChange(r.Context(), tx, geo.Grids)
 	})
 	if err != nil && !errors.Is(err, errNoSliver) {
 		return err

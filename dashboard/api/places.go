@@ -151,7 +151,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, who access.Ident
 			results = append(results, found{"case", fmt.Sprint(c.ID), c.Title, c.Number, c.Location})
 		}
 	}
-	for _, c := range s.Cameras.List(who.Role != access.Wall) {
+	for _, c := range s.Cameras.List(secret(who)) {
 		if len(results) < 16 && (strings.Contains(strings.ToLower(c.Name), strings.ToLower(q)) || strings.EqualFold(c.ID, q)) {
 			results = append(results, found{"camera", c.ID, c.Name, c.State.Text().Zh, cases.Location(c.Location)})
 		}
@@ -244,7 +244,15 @@ func (s *Server) nearestBuildings(w http.ResponseWriter, r *http.Request, _ acce
 	return writeJSON(w, map[string]any{"buildings": out})
 }
 
-func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+// view is what of the tiles one may see.
+func view(who access.Identity) tile.View {
+	if secret(who) {
+		return tile.Desk
+	}
+	return tile.Wall
+}
+
+func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	layer, ok := strings.CutSuffix(r.PathValue("file"), ".json")
 	if !ok {
 		return errNoRoute
@@ -253,14 +261,14 @@ func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, _ access.Ident
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	doc, err := s.Places.Tiles().TileJSON(layer, fmt.Sprintf("%s://%s/tiles/%s/{z}/{x}/{y}.mvt", scheme, r.Host, layer))
+	doc, err := s.Places.Tiles().TileJSON(layer, view(who), fmt.Sprintf("%s://%s/tiles/%s/{z}/{x}/{y}.mvt", scheme, r.Host, layer))
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, doc)
 }
 
-func (s *Server) tile(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+func (s *Server) tile(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	y, ok := strings.CutSuffix(r.PathValue("file"), ".mvt")
 	if !ok {
 		return errNoRoute
@@ -269,14 +277,14 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request, _ access.Identity)
 	if err != nil {
 		return err
 	}
-	t, err := s.Places.Tiles().Tile(r.PathValue("layer"), at)
+	t, err := s.Places.Tiles().Tile(r.Context(), r.PathValue("layer"), at, view(who))
 	if err != nil {
 		return err
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "private, no-cache") // kept by the browser, asked for by ETag each time
 	h.Set("ETag", t.ETag)
-	h.Set("Vary", "Accept-Encoding")
+	h.Set("Vary", "Accept-Encoding, Authorization, Cookie")
 	if r.Header.Get("If-None-Match") == t.ETag {
 		w.WriteHeader(http.StatusNotModified)
 		return nil

@@ -13,6 +13,7 @@ type item struct {
 	near    *shape
 	far     *shape // nil: near at every zoom
 	minZoom uint8
+	desk    bool
 	attrs   []byte // see attributes.go
 }
 
