@@ -21,10 +21,12 @@ import (
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
+	"gridwall/dashboard/grids"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
+	"gridwall/geo/grid"
 	"gridwall/streams"
 	"gridwall/streams/hls"
 	"gridwall/streams/rtpout"
@@ -52,6 +54,8 @@ type Config struct {
 	KeepMonths int
 	// ClientsPerAddress is how many pages of one address may follow the log; 0: 256.
 	ClientsPerAddress int
+	// GridCodes is how codes of new grids are made; the zero value is grid.National.
+	GridCodes grid.Scheme
 	// TileBytes is how much memory the map's tiles may take; see geo.Budget. 0: as much as they need.
 	TileBytes int64
 	// AlarmRules are the site's; nil: those that are shipped.
@@ -66,6 +70,7 @@ type Dashboard struct {
 	places  *geo.Map
 	cameras *cameras.Room
 	alarms  *alarms.Room
+	grids   *grids.Room
 	hub     *streams.Hub
 	whep    *whep.Server
 	hls     *hls.Server
@@ -129,8 +134,13 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		return nil, err
 	}
 	d.log = &live.Log{Pool: c.Pool, Hub: d.live, From: head, Heard: d.heard, Log: c.Log}
+	d.grids = &grids.Room{Pool: c.Pool, Places: d.places, Scheme: c.GridCodes, Clock: now, Zone: files.Calendar().Zone, Log: c.Log}
+	if d.grids.Scheme == (grid.Scheme{}) {
+		d.grids.Scheme = grid.National
+	}
 	d.api = api.New(ctx, api.Config{
-		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
+		Grids: d.grids,
+		Pool:  c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})
@@ -143,7 +153,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.cameras.Run, d.alarms.Run, d.places.Run}
+	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.cameras.Run, d.alarms.Run, d.places.Run, d.grids.Run}
 	if d.rtsp != nil {
 		rooms = append(rooms, d.rtsp.Run)
 	}

@@ -39,7 +39,7 @@ const (
 	CameraPlay     Right = "camera.play"
 	CameraManage   Right = "camera.manage"
 	CameraSecret   Right = "camera.secret" // 保密 ones too
-	GridManage     Right = "grid.manage"   // close slivers
+	GridManage     Right = "grid.manage"   // change grids, close slivers
 	WallRead       Right = "wall.read"
 	WallDrive      Right = "wall.drive"
 	ClockSet       Right = "clock.set"

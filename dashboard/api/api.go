@@ -27,6 +27,7 @@ import (
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
+	"gridwall/dashboard/grids"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
@@ -47,6 +48,7 @@ type Config struct {
 	Cameras   *cameras.Room
 	Walls     *wall.Room
 	Alarms    *alarms.Room
+	Grids     *grids.Room
 	Places    *geo.Map
 	Hub       *streams.Hub
 	WHEP      *whep.Server
@@ -113,6 +115,10 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/grids", access.MapRead, s.grids, "All grids, without their geometry"},
 		{"GET /api/v1/grids/coverage", access.MapRead, s.coverage, "What is wrong with the grids, as GeoJSON, the largest first: min_m2, limit"},
 		{"POST /api/v1/grids/coverage/close", access.GridManage, s.closeSlivers, "Close slivers of at most {limit_m2}; gridwall import undo takes it back"},
+		{"POST /api/v1/grids/versions/try", access.GridManage, s.tryGrids, "What a draft of other grids comes to: {cells: [{code, geometry}], splits: [{code, line, names}], merges: [{codes, name}]}; nothing is written"},
+		{"POST /api/v1/grids/versions", access.GridManage, s.saveGrids, "Save a draft as a version: {cells, splits, merges, valid_from?, note?}; one of a later day comes into force then"},
+		{"GET /api/v1/grids/versions", access.MapRead, s.gridVersions, "The versions of the grids, the newest first"},
+		{"GET /api/v1/grids/{code}/past", access.MapRead, s.gridPast, "What a grid was in earlier versions"},
 		{"GET /api/v1/grids/{code}", access.MapRead, s.gridCard, "A grid's card: officers, buildings, cameras, open cases by light"},
 		{"GET /api/v1/grids/{code}/sight", access.MapRead, s.gridSight, "Which share of a grid's open ground no camera sees: step_m"},
 		{"GET /api/v1/locate", access.MapRead, s.locate, "The grids of a point: lon, lat"},

@@ -37,6 +37,11 @@ type faultProperties struct {
 	At     orb.Point      `json:"at"` // the middle of its bounds
 }
 
+func faultOf(f grid.Fault) faultOut {
+	b := f.Shape.Bound()
+	return faultOut{"Feature", box(b), faultProperties{f.Kind, f.Level, f.Cells, f.Parent, f.AreaM2, f.WidthM, f.Sliver, b.Center()}, *geojson.NewGeometry(f.Shape)}
+}
+
 // coverage lists faults; counts are of all that are large enough, not only of those listed.
 func (s *Server) coverage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
 	least := 0.1
@@ -63,9 +68,7 @@ func (s *Server) coverage(w http.ResponseWriter, r *http.Request, _ access.Ident
 		if int64(len(features)) == limit {
 			continue
 		}
-		b := f.Shape.Bound()
-		features = append(features, faultOut{"Feature", box(b),
-			faultProperties{f.Kind, f.Level, f.Cells, f.Parent, f.AreaM2, f.WidthM, f.Sliver, b.Center()}, *geojson.NewGeometry(f.Shape)})
+		features = append(features, faultOf(f))
 	}
 	return writeJSON(w, map[string]any{"type": "FeatureCollection", "features": features, "counts": counts})
 }

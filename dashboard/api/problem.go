@@ -19,6 +19,7 @@ import (
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
+	"gridwall/dashboard/grids"
 	"gridwall/dashboard/layers"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/wall"
@@ -116,6 +117,8 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var conflict *conflictError
 	var tooLarge *http.MaxBytesError
 	var format *layers.FormatError
+	var draft *grid.DraftError
+	var faults *grids.FaultsError
 	switch {
 	case errors.Is(err, access.ErrNobody):
 		return http.StatusUnauthorized, "not_signed_in", said{"请先登录", "sign in first"}, nil
@@ -149,6 +152,14 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusUnprocessableEntity, "wall_invalid", said{"标题须有中英文，最多 96 路摄像机，轮巡时长 5 至 86400 秒", "title in zh and en, at most 96 cameras, dwell_s from 5 to 86400"}, nil
 	case errors.As(err, &conflict):
 		return http.StatusConflict, "revision_conflict", said{"已被他人修改，请在新版本上重试", "somebody else changed it: start from the revision that stands"}, conflict.standing
+	case errors.As(err, &draft):
+		return http.StatusUnprocessableEntity, "draft_invalid", said{draft.Zh, draft.En}, nil
+	case errors.As(err, &faults):
+		return http.StatusUnprocessableEntity, "draft_faulty", said{fmt.Sprintf("还有 %d 处缝隙、重叠或越界，未保存", len(faults.Faults)), fmt.Sprintf("not saved: %d gaps, overlaps or parts outside are left", len(faults.Faults))}, faultsOf(faults.Faults)
+	case errors.Is(err, grids.ErrNothing):
+		return http.StatusUnprocessableEntity, "draft_empty", said{"没有改动", "the draft changes nothing"}, nil
+	case errors.Is(err, grids.ErrPast):
+		return http.StatusUnprocessableEntity, "date_past", said{"生效日期应为今天或以后（如 2026-01-31）", "the day is today or later, like 2026-01-31"}, nil
 	case errors.Is(err, grid.ErrOutside):
 		return http.StatusNotFound, "outside_grids", said{"位置不在任何网格内", "the point lies outside every grid"}, nil
 	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),

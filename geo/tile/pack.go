@@ -58,13 +58,6 @@ func newPack(items []*item) *pack {
 	return p
 }
 
-func (p *pack) box() box {
-	if len(p.levels) == 0 {
-		return nothing
-	}
-	return p.levels[len(p.levels)-1][0]
-}
-
 // search appends the items whose box meets q, in order.
 func (p *pack) search(q *box, found []*item) []*item {
 	if len(p.levels) == 0 {
