@@ -180,3 +180,41 @@ func (h *house) await(url, path string, want func(body []byte) bool) {
 	}
 	h.t.Fatalf("%s%s did not come to what was wanted: %d %s", url, path, last.code, last.body)
 }
+
+func TestManyPointsAreLocatedAtOnce(t *testing.T) {
+	h := openWith(t, twoCells)
+	var out struct {
+		Results []struct {
+			Grid    *string
+			Path    []string
+			Nearest *struct {
+				Code      string
+				DistanceM float64 `json:"distance_m"`
+			}
+		}
+	}
+	h.must(access.Operator, "POST", "/api/v1/locate", map[string]any{"points": [][]float64{{110.005, 40.405}, {110.01, 40.405}, {109.9999, 40.405}, {0, 0}}}, &out)
+	if len(out.Results) != 4 {
+		t.Fatalf("%+v", out)
+	}
+	if r := out.Results[0]; r.Grid == nil || *r.Grid != "150621901001001" || !slices.Equal(r.Path, []string{"150621901", "150621901001", "150621901001001"}) {
+		t.Errorf("inside: %+v", r)
+	}
+	if r := out.Results[1]; r.Grid == nil || *r.Grid != "150621901001001" {
+		t.Errorf("on the border the lowest code: %+v", r)
+	}
+	if r := out.Results[2]; r.Grid != nil || r.Nearest == nil || r.Nearest.Code != "150621901001001" || r.Nearest.DistanceM < 8 || r.Nearest.DistanceM > 9 {
+		t.Errorf("8.5 m outside: %+v", r.Nearest)
+	}
+	if r := out.Results[3]; r.Grid != nil || r.Nearest != nil {
+		t.Errorf("far outside: %+v", r)
+	}
+	for _, points := range []any{[][]float64{{200, 0}}, [][]float64{{1}}, make([][]float64, 10_001)} {
+		if a := h.ask(access.Operator, "POST", "/api/v1/locate", map[string]any{"points": points}); a.code != http.StatusBadRequest {
+			t.Errorf("%d %s", a.code, a.body)
+		}
+	}
+	if _, detail := h.ask(access.Operator, "GET", "/api/v1/locate?lon=109.9999&lat=40.405", nil).problem(); detail != "位置不在任何网格内，最近的是一网格，8 米" {
+		t.Errorf("said: %s", detail)
+	}
+}

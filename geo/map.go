@@ -8,6 +8,7 @@ package geo
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -144,6 +145,18 @@ func (m *Map) Coverage() ([]grid.Fault, error) { return m.grids.Load().check() }
 
 // Locate returns the path of grids that cover p (lon, lat), street first, or grid.ErrOutside. See grid.Index.
 func (m *Map) Locate(p orb.Point) (grid.Path, error) { return m.grids.Load().index().Locate(p) }
+
+// LocateAll is Locate for many points, all on the grids as they are when it begins.
+func (m *Map) LocateAll(points []orb.Point) iter.Seq2[grid.Path, error] {
+	index := m.grids.Load().index()
+	return func(yield func(grid.Path, error) bool) {
+		for _, p := range points {
+			if !yield(index.Locate(p)) {
+				return
+			}
+		}
+	}
+}
 
 // Tiles is the tile store; its sets are backdrop, grids, buildings and cameras (which the caller fills).
 func (m *Map) Tiles() *tile.Store { return m.tiles }

@@ -122,6 +122,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/grids/{code}", access.MapRead, s.gridCard, "A grid's card: officers, buildings, cameras, open cases by light"},
 		{"GET /api/v1/grids/{code}/sight", access.MapRead, s.gridSight, "Which share of a grid's open ground no camera sees: step_m"},
 		{"GET /api/v1/locate", access.MapRead, s.locate, "The grids of a point: lon, lat"},
+		{"POST /api/v1/locate", access.MapRead, s.locateMany, "The grids of up to 10,000 points: {points: [[lon, lat]]}; for one outside, the nearest within 50 m"},
 		{"GET /api/v1/search", access.MapRead, s.search, "Find grids, buildings, cameras and cases: q"},
 		{"GET /api/v1/geocode", access.MapRead, s.geocode, "What an address means, each with a score from 0 to 1: q, limit"},
 		{"GET /api/v1/buildings/nearest", access.MapRead, s.nearestBuildings, "Buildings around a point, the nearest first: lon, lat, limit, reach_m"},

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 
@@ -123,6 +124,63 @@ func (s *Server) locate(w http.ResponseWriter, r *http.Request, _ access.Identit
 		out[i] = gridOf(c)
 	}
 	return writeJSON(w, map[string]any{"path": out})
+}
+
+// nearestOut is the cell nearest to a point outside all.
+type nearestOut struct {
+	Code      grid.Code `json:"code"`
+	Name      string    `json:"name"`
+	DistanceM float64   `json:"distance_m"`
+}
+
+func nearestOf(e *grid.OutsideError) *nearestOut {
+	return &nearestOut{e.Nearest.Code, e.Nearest.Name, math.Round(e.DistanceM*10) / 10}
+}
+
+// located is where one of many points lies: Grid is the lowest cell, Path all of them from the street down.
+type located struct {
+	Grid    *grid.Code  `json:"grid"` // null: outside every grid
+	Path    []grid.Code `json:"path,omitempty"`
+	Nearest *nearestOut `json:"nearest,omitempty"`
+}
+
+const maxPoints = 10_000
+
+// locateMany answers in the order of the points, all from one state of the grids.
+func (s *Server) locateMany(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	var in struct{ Points [][]float64 }
+	if err := decode(w, r, 1<<20, &in); err != nil {
+		return err
+	}
+	if len(in.Points) > maxPoints {
+		return badRequest("points_too_many", "一次最多 10000 个点", "at most 10,000 points at a time")
+	}
+	points := make([]orb.Point, len(in.Points))
+	for i, p := range in.Points {
+		if len(p) != 2 || !(p[0] >= -180 && p[0] <= 180 && p[1] >= -90 && p[1] <= 90) {
+			return badRequest("points_invalid", fmt.Sprintf("第 %d 个点应为 [经度, 纬度]（度）", i+1), fmt.Sprintf("point %d should be [longitude, latitude] in degrees", i+1))
+		}
+		points[i] = orb.Point{p[0], p[1]}
+	}
+	out := make([]located, 0, len(points))
+	for path, err := range s.Places.LocateAll(points) {
+		var l located
+		var outside *grid.OutsideError
+		switch {
+		case errors.As(err, &outside):
+			l.Nearest = nearestOf(outside)
+		case errors.Is(err, grid.ErrOutside):
+		case err != nil:
+			return err
+		default:
+			l.Grid = &path.Cell().Code
+			for _, c := range path {
+				l.Path = append(l.Path, c.Code)
+			}
+		}
+		out = append(out, l)
+	}
+	return writeJSON(w, map[string]any{"results": out})
 }
 
 // found is one thing that a search found.

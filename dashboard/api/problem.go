@@ -118,6 +118,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var tooLarge *http.MaxBytesError
 	var format *layers.FormatError
 	var draft *grid.DraftError
+	var outside *grid.OutsideError
 	var faults *grids.FaultsError
 	switch {
 	case errors.Is(err, access.ErrNobody):
@@ -160,6 +161,8 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusUnprocessableEntity, "draft_empty", said{"没有改动", "the draft changes nothing"}, nil
 	case errors.Is(err, grids.ErrPast):
 		return http.StatusUnprocessableEntity, "date_past", said{"生效日期应为今天或以后（如 2026-01-31）", "the day is today or later, like 2026-01-31"}, nil
+	case errors.As(err, &outside):
+		return http.StatusNotFound, "outside_grids", said{fmt.Sprintf("位置不在任何网格内，最近的是%s，%.0f 米", outside.Nearest.Name, outside.DistanceM), fmt.Sprintf("the point lies outside every grid; the nearest is %s, %.0f m away", outside.Nearest.Name, outside.DistanceM)}, nearestOf(outside)
 	case errors.Is(err, grid.ErrOutside):
 		return http.StatusNotFound, "outside_grids", said{"位置不在任何网格内", "the point lies outside every grid"}, nil
 	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),

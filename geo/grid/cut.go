@@ -152,11 +152,11 @@ func insert(g orb.MultiPolygon, c between) (orb.MultiPolygon, bool) {
 // selfCrossing is where a polygon's border meets itself other than in a row.
 func selfCrossing(p orb.Polygon) (orb.Point, bool) {
 	var sides []edge
-	var ring, place []int
+	var ring []int
 	for n, r := range p {
 		for i := 1; i < len(r); i++ {
 			if r[i-1] != r[i] {
-				sides, ring, place = append(sides, edge{r[i-1], r[i]}), append(ring, n), append(place, i)
+				sides, ring = append(sides, edge{r[i-1], r[i]}), append(ring, n)
 			}
 		}
 	}

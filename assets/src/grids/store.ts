@@ -2,6 +2,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { request } from '../access/http'
 import type { Place } from '../cases/types'
+import { t } from '../i18n'
 import type { LiveEvent } from '../live/messages'
 
 export interface Grid {
@@ -26,13 +27,15 @@ export interface GridCard extends Grid {
 export interface Fault {
   type: 'Feature'
   properties: {
-    kind: 'gap' | 'overlap' | 'outside' | 'uncovered' | 't_vertex'
+    kind: 'crossed' | 'gap' | 'overlap' | 'outside' | 'uncovered' | 't_vertex'
     cells: string[]
     parent?: string
     area_m2: number
     width_m: number
     sliver: boolean
     at: [number, number]
+    /** What the map calls it. */
+    word?: string
   }
   geometry: GeoJSON.Geometry
 }
@@ -74,7 +77,12 @@ export const useGrids = defineStore('grids', () => {
   }
 
   async function loadFaults(): Promise<void> {
-    faults.value = await request<Faults>('/api/v1/grids/coverage')
+    showFaults(await request<Faults>('/api/v1/grids/coverage'))
+  }
+
+  function showFaults(found: Faults): void {
+    for (const { properties } of found.features) properties.word = t(`grids.fault.${properties.kind}`)
+    faults.value = found
   }
 
   function apply(event: LiveEvent): void {
@@ -109,5 +117,5 @@ export const useGrids = defineStore('grids', () => {
     revision.value = { ...revision.value, [layer]: (revision.value[layer] ?? 0) + 1 }
   }
 
-  return { grids, cells, streets, map, faults, revision, timeZone, load, loadFaults, reload: load, apply }
+  return { grids, cells, streets, map, faults, revision, timeZone, load, loadFaults, showFaults, reload: load, apply }
 })

@@ -332,6 +332,14 @@ function coverage({ palette: p, scale }: StyleInput): LayerSpecification[] {
       filter: ['==', ['geometry-type'], 'Point'],
       paint: { 'circle-radius': 3 * scale, 'circle-color': p['map-ground'], 'circle-stroke-color': p.critical, 'circle-stroke-width': 1.5 * scale },
     },
+    {
+      id: 'coverage-word',
+      type: 'symbol',
+      source: 'coverage',
+      minzoom: 13,
+      layout: { 'text-field': ['get', 'word'], 'text-font': font, 'text-size': 12 * scale, 'text-offset': [0, 1], 'text-anchor': 'top' },
+      paint: { 'text-color': p.critical, 'text-halo-color': p['map-halo'], 'text-halo-width': 1.5 * scale },
+    },
   ]
 }
 
