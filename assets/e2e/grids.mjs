@@ -45,8 +45,8 @@ export function gridEditing(world) {
           await desk.page.mouse.up()
         }
         // Over the middle and out on the other side: the border crosses itself.
-        const { label } = (await server.api('GET', '/api/v1/grids')).grids.find(({ code }) => code === first.id)
-        await drag({ lon: at.lon + 2.25 * (label.lon - at.lon), lat: at.lat + 2.25 * (label.lat - at.lat) })
+        const [w, s, e, n] = (await server.api('GET', '/api/v1/grids')).grids.find(({ code }) => code === first.id).bbox
+        await drag({ lon: (w + e) / 2, lat: at.lat < (s + n) / 2 ? n + 0.08 * (n - s) : s - 0.08 * (n - s) })
         await desk.page.locator('[data-testid="grid-editor"][data-busy="false"]:not([data-faults="0"])').waitFor()
         assert.equal(await desk.page.getByTestId('save-grids').isEnabled(), false)
         await desk.page.getByTestId('undo').click()
