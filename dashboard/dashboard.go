@@ -26,6 +26,7 @@ import (
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
+	"gridwall/geo/basemap"
 	"gridwall/geo/grid"
 	"gridwall/streams"
 	"gridwall/streams/hls"
@@ -54,6 +55,8 @@ type Config struct {
 	KeepMonths int
 	// ClientsPerAddress is how many pages of one address may follow the log; 0: 256.
 	ClientsPerAddress int
+	// Basemap lies under the map; nil: none.
+	Basemap *basemap.Map
 	// GridCodes is how codes of new grids are made; the zero value is grid.National.
 	GridCodes grid.Scheme
 	// TileBytes is how much memory the map's tiles may take; see geo.Budget. 0: as much as they need.
@@ -139,8 +142,8 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		d.grids.Scheme = grid.National
 	}
 	d.api = api.New(ctx, api.Config{
-		Grids: d.grids,
-		Pool:  c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
+		Grids: d.grids, Basemap: c.Basemap,
+		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
 	})

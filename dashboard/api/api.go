@@ -32,6 +32,7 @@ import (
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
+	"gridwall/geo/basemap"
 	"gridwall/streams"
 	"gridwall/streams/hls"
 	"gridwall/streams/still"
@@ -50,6 +51,7 @@ type Config struct {
 	Alarms    *alarms.Room
 	Grids     *grids.Room
 	Places    *geo.Map
+	Basemap   *basemap.Map // nil: none
 	Hub       *streams.Hub
 	WHEP      *whep.Server
 	HLS       *hls.Server
@@ -129,6 +131,7 @@ func (s *Server) routes() []route {
 		{"GET /tiles/{file}", access.MapRead, s.tileJSON, "TileJSON of a layer: {layer}.json"},
 		{"GET /tiles/{layer}/{z}/{x}/{file}", access.MapRead, s.tile, "A vector tile: {y}.mvt"},
 
+		{"GET /basemap/{z}/{x}/{y}", access.MapRead, s.basemapTile, "A picture of the base map that lies under the layers; where one is configured"},
 		{"GET /api/v1/export/{file}", access.MapRead, s.export, "A layer as a file: {grids, buildings, cameras or cases}.{geojson, gpkg or csv}; level, datum"},
 		{"GET /ogc", access.MapRead, s.ogcLanding, "OGC API Features: landing page"},
 		{"GET /ogc/{$}", access.MapRead, s.ogcLanding, ""},

@@ -49,7 +49,10 @@ func box(b orb.Bound) [4]float64 { return [4]float64{b.Min[0], b.Min[1], b.Max[0
 var tileSets = []string{"backdrop", "grids", "buildings", "cameras"}
 
 func (s *Server) mapInfo(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
-	answer := map[string]any{"layers": tileSets, "bounds": nil, "center": nil}
+	answer := map[string]any{"layers": tileSets, "bounds": nil, "center": nil, "basemap": nil}
+	if s.Basemap != nil {
+		answer["basemap"] = s.Basemap.Info
+	}
 	if b, ok := s.Places.Bounds(); ok {
 		answer["bounds"], answer["center"] = box(b), b.Center()
 	}
@@ -358,6 +361,25 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request, who access.Identit
 	if errors.Is(err, http.ErrBodyNotAllowed) { // HEAD
 		return nil
 	}
+	return err
+}
+
+// basemapTile passes a picture on. Browsers keep it for a day.
+func (s *Server) basemapTile(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	if s.Basemap == nil {
+		return errNoRoute
+	}
+	at, err := tile.ParseAddress(r.PathValue("z"), r.PathValue("x"), r.PathValue("y"))
+	if err != nil {
+		return err
+	}
+	p, err := s.Basemap.Tile(r.Context(), uint32(at.Z), at.X, at.Y)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "private, max-age=86400")
+	w.Header().Set("Content-Type", p.Type)
+	_, err = w.Write(p.Body)
 	return err
 }
 

@@ -23,6 +23,7 @@ import (
 	"gridwall/dashboard/layers"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/wall"
+	"gridwall/geo/basemap"
 	"gridwall/geo/grid"
 	"gridwall/geo/tile"
 	"gridwall/streams"
@@ -165,6 +166,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusNotFound, "outside_grids", said{fmt.Sprintf("位置不在任何网格内，最近的是%s，%.0f 米", outside.Nearest.Name, outside.DistanceM), fmt.Sprintf("the point lies outside every grid; the nearest is %s, %.0f m away", outside.Nearest.Name, outside.DistanceM)}, nearestOf(outside)
 	case errors.Is(err, grid.ErrOutside):
 		return http.StatusNotFound, "outside_grids", said{"位置不在任何网格内", "the point lies outside every grid"}, nil
+	case errors.Is(err, basemap.ErrAway):
+		return http.StatusServiceUnavailable, "basemap_away", said{"底图服务没有给出图片", "the server of the base map gave no picture"}, nil
+	case errors.Is(err, basemap.ErrNoTile):
+		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
 	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),
 		errors.Is(err, streams.ErrUnknownCamera), errors.Is(err, whep.ErrNoSession), errors.Is(err, hls.ErrNoFile), errors.Is(err, errNoRoute):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil

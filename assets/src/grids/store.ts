@@ -49,6 +49,8 @@ export interface TownMapInfo {
   bounds: [number, number, number, number]
   center: [number, number]
   layers: string[]
+  /** Pictures under everything; null or absent: the site's own backdrop. */
+  basemap?: { minzoom: number; maxzoom: number; tile_size: number; attribution: string } | null
   title: string
   /** IANA name; a server that does not say is in China. */
   time_zone?: string

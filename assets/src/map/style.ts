@@ -23,6 +23,9 @@ export interface StyleInput {
   /** What this site serves; a site without a backdrop has its grids on plain ground. */
   layers: readonly string[]
   revision: Readonly<Record<string, number>>
+  /** Pictures from our own server in the place of the backdrop. */
+  basemap: { minzoom: number; maxzoom: number; tile_size: number } | null
+  dark: boolean
 }
 
 /** Layers that answer to a click, topmost first. */
@@ -41,8 +44,12 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     'cases-hot': { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
   }
   for (const layer of tileLayers) {
-    if (!input.layers.includes(layer)) continue
+    if (!input.layers.includes(layer) || (layer === 'backdrop' && input.basemap !== null)) continue
     sources[layer] = { type: 'vector', tiles: [tileUrl(layer, input)], minzoom: 8, maxzoom: 17, ...own[layer] }
+  }
+  if (input.basemap !== null) {
+    const { minzoom, maxzoom, tile_size: tileSize } = input.basemap
+    sources['basemap'] = { type: 'raster', tiles: [`${input.origin}/basemap/{z}/{x}/{y}`], tileSize, minzoom, maxzoom }
   }
   // A small screen sees the ground from further off, but its tiles hold no more for that: nothing is moved down.
   const shift = Math.max(0, Math.log2(input.scale))
@@ -71,7 +78,7 @@ const own: Record<TileLayer, { promoteId?: Record<string, string> }> = {
   cameras: { promoteId: { cameras: 'id' } },
 }
 
-function ground({ palette: p }: StyleInput): LayerSpecification[] {
+function ground({ palette: p, dark }: StyleInput): LayerSpecification[] {
   const fill = (id: string, sourceLayer: string, color: DataDrivenPropertyValueSpecification<string>): LayerSpecification => ({
     id,
     type: 'fill',
@@ -81,6 +88,8 @@ function ground({ palette: p }: StyleInput): LayerSpecification[] {
   })
   return [
     { id: 'ground', type: 'background', paint: { 'background-color': p['map-ground'] } },
+    // Pictures are made for paper: at night they are dimmed, so that cases and grids stand out.
+    { id: 'basemap', type: 'raster', source: 'basemap', paint: { 'raster-fade-duration': 0, 'raster-saturation': -0.5, 'raster-brightness-max': dark ? 0.45 : 1, 'raster-contrast': dark ? -0.1 : 0 } },
     fill('land', 'land', p['map-land']),
     fill('block', 'block', ['match', ['get', 'kind'], ['commercial', 'market', 'industrial'], p['map-block-warm'], p['map-block']]),
     fill('green', 'green', p['map-green']),
