@@ -31,7 +31,7 @@ export class Pencil {
       idStrategy: { isValidId: (id) => typeof id === 'string', getId: () => crypto.randomUUID() },
       modes: [
         new TerraDrawSelectMode({
-          flags: { polygon: { feature: { draggable: false, coordinates: { draggable: true, midpoints: { draggable: true }, deletable: true } } } },
+          flags: { polygon: { feature: { draggable: false, selfIntersectable: true, coordinates: { draggable: true, midpoints: { draggable: true }, deletable: true } } } },
           keyEvents: null,
           allowManualDeselection: false,
           styles: {
