@@ -19,9 +19,11 @@ const colour = (name: string): HexColor => token(name) as HexColor
 export class Pencil {
   readonly #draw: TerraDraw
   readonly #mesh: Mesh
+  readonly #shown: string[]
   /** The tool's own id of each polygon of each cell. */
   readonly #ids = new Map<string, string[]>()
   #held: string | null = null
+  #quiet = false
 
   constructor(map: MapLibre, mesh: Mesh, shown: string[], hooks: Hooks) {
     this.#mesh = mesh
@@ -54,19 +56,11 @@ export class Pencil {
       ],
     })
     this.#draw.start()
-    const features = shown.flatMap((code) =>
-      mesh.rings(code).map((ring, part) => {
-        const id = crypto.randomUUID()
-        this.#ids.set(code, [...(this.#ids.get(code) ?? []), id])
-        return { id, type: 'Feature' as const, properties: { mode: 'polygon', code, part }, geometry: { type: 'Polygon' as const, coordinates: [ring] } }
-      }),
-    )
-    for (const { valid, reason } of this.#draw.addFeatures(features)) {
-      if (!valid) console.error(`grids: a border cannot be drawn: ${reason}`)
-    }
+    this.#shown = shown
+    this.#add()
     this.#draw.setMode('select')
     this.#draw.on('change', (ids, type, context) => {
-      if (type === 'update' && !(context !== undefined && 'origin' in context && context.origin === 'api')) for (const id of ids) this.#follow(String(id))
+      if (!this.#quiet && type === 'update' && !(context !== undefined && 'origin' in context && context.origin === 'api')) for (const id of ids) this.#follow(String(id))
     })
     this.#draw.on('finish', (id) => {
       const feature = this.#draw.getSnapshotFeature(id)
@@ -85,6 +79,20 @@ export class Pencil {
       this.#held = code
       hooks.picked(code)
     })
+  }
+
+  #add(): void {
+    this.#ids.clear()
+    const features = this.#shown.flatMap((code) =>
+      this.#mesh.rings(code).map((ring, part) => {
+        const id = crypto.randomUUID()
+        this.#ids.set(code, [...(this.#ids.get(code) ?? []), id])
+        return { id, type: 'Feature' as const, properties: { mode: 'polygon', code, part }, geometry: { type: 'Polygon' as const, coordinates: [ring] } }
+      }),
+    )
+    for (const { valid, reason } of this.#draw.addFeatures(features)) {
+      if (!valid) console.error(`grids: a border cannot be drawn: ${reason}`)
+    }
   }
 
   #follow(id: string): void {
@@ -111,10 +119,12 @@ export class Pencil {
 
   /** Draws everything again, after a step back. */
   redraw(): void {
-    const held = this.#held
+    this.#quiet = true // letting go of a cell tells of its old outline once more
     this.#draw.setMode('select')
-    for (const code of this.#ids.keys()) this.#show(code)
-    if (held !== null) this.hold(held)
+    this.#draw.clear()
+    this.#add()
+    this.#quiet = false
+    if (this.#held !== null) this.hold(this.#held)
   }
 
   /** The next line is a cut. */
