@@ -17,7 +17,7 @@ define install
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
-.PHONY: run build test check go-test e2e storm shots bench bench-live bench-video fault fault-long fault-proxy fault-video fuzz clips clean
+.PHONY: run build test check go-test e2e storm shots stale bench bench-live bench-video fault fault-long fault-proxy fault-video fuzz clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -85,6 +85,11 @@ storm: build
 shots: build
 	$(call install,$(TEST_PACKAGES))
 	cd assets && npm run --silent shots
+
+# 10,000 random edits with readers beside them; each must be seen within a second (about 15 minutes).
+stale: build
+	$(call install,$(RUN_PACKAGES))
+	bin/gridwall postgres --volatile --env=GRIDWALL_TEST_DATABASE_URL -- go test -race -timeout 60m -run '^TestNoTileIsStale$$' -v ./dashboard -edits=10000
 
 bench: build
 	$(call install,$(RUN_PACKAGES))

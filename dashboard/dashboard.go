@@ -23,11 +23,14 @@ import (
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
+	"gridwall/dashboard/grids"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
+	"gridwall/geo/basemap"
+	"gridwall/geo/grid"
 	"gridwall/streams"
 	"gridwall/streams/hls"
 	"gridwall/streams/rtpout"
@@ -55,6 +58,12 @@ type Config struct {
 	KeepMonths int
 	// ClientsPerAddress is how many pages of one address may follow the log; 0: 256.
 	ClientsPerAddress int
+	// Basemap lies under the map; nil: none.
+	Basemap *basemap.Map
+	// GridCodes is how codes of new grids are made; the zero value is grid.National.
+	GridCodes grid.Scheme
+	// TileBytes is how much memory the map's tiles may take; see geo.Budget. 0: as much as they need.
+	TileBytes int64
 	// AlarmRules are the site's; nil: those that are shipped.
 	AlarmRules *alarms.Rules
 	Log        *slog.Logger
@@ -69,6 +78,7 @@ type Dashboard struct {
 	ptz     *ptz.Room
 	plays   *audit.Plays
 	alarms  *alarms.Room
+	grids   *grids.Room
 	hub     *streams.Hub
 	whep    *whep.Server
 	hls     *hls.Server
@@ -98,7 +108,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	}
 	now := new(clock.Clock)
 	d := &Dashboard{Access: access.New(c.Pool), logger: c.Log}
-	if d.places, err = geo.Open(ctx, c.Pool); err != nil {
+	if d.places, err = geo.OpenWithin(ctx, c.Pool, geo.Budget{TileBytes: c.TileBytes, Log: c.Log}); err != nil {
 		return nil, err
 	}
 	d.cameras = cameras.New(c.Pool, d.places.Tiles(), now, c.Log)
@@ -138,7 +148,12 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		return nil, err
 	}
 	d.log = &live.Log{Pool: c.Pool, Hub: d.live, From: head, Heard: d.heard, Log: c.Log}
+	d.grids = &grids.Room{Pool: c.Pool, Places: d.places, Scheme: c.GridCodes, Clock: now, Zone: files.Calendar().Zone, Log: c.Log}
+	if d.grids.Scheme == (grid.Scheme{}) {
+		d.grids.Scheme = grid.National
+	}
 	d.api = api.New(ctx, api.Config{
+		Grids: d.grids, Basemap: c.Basemap,
 		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
@@ -152,7 +167,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.plays.Run, d.cameras.Run, d.alarms.Run}
+	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.plays.Run, d.cameras.Run, d.alarms.Run, d.places.Run, d.grids.Run}
 	if d.rtsp != nil {
 		rooms = append(rooms, d.rtsp.Run)
 	}
@@ -167,7 +182,7 @@ func (d *Dashboard) heard(ctx context.Context, e live.Event) {
 	var err error
 	switch e.Type {
 	case "grid.changed", "building.changed", "backdrop.changed":
-		if err = d.places.Reload(ctx, geo.Layer(strings.TrimSuffix(e.Type, ".changed"))); e.Type == "grid.changed" {
+		if err = d.places.Apply(ctx, geo.ChangeOf(geo.Layer(strings.TrimSuffix(e.Type, ".changed")), e.Data)); e.Type == "grid.changed" {
 			d.live.Redraw()
 		}
 	default:

@@ -18,6 +18,7 @@ import (
 	"gridwall/geo/geotest"
 	"gridwall/geo/grid"
 	"gridwall/geo/importer"
+	"gridwall/geo/tile"
 	"gridwall/migrations/dbtest"
 )
 
@@ -89,21 +90,21 @@ func TestMapOfTheTown(t *testing.T) {
 		t.Errorf("bounds %v", bound)
 	}
 	for _, set := range m.Tiles().Sets() {
-		tj, err := m.Tiles().TileJSON(set, "/tiles/"+set+"/{z}/{x}/{y}.mvt")
+		tj, err := m.Tiles().TileJSON(set, tile.Wall, "/tiles/"+set+"/{z}/{x}/{y}.mvt")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for z := tj.MinZoom; z <= tj.MaxZoom; z++ {
 			at := maptile.At(bound.Center(), maptile.Zoom(z))
-			tile, err := m.Tiles().Tile(set, at)
+			got, err := m.Tiles().Tile(t.Context(), set, at, tile.Wall)
 			if err != nil {
 				t.Fatal(err)
 			}
-			layers, err := mvt.Unmarshal(tile.Plain())
+			layers, err := mvt.Unmarshal(got.Plain())
 			if err != nil {
 				t.Fatalf("%s %v: %v", set, at, err)
 			}
-			line := fmt.Sprintf("%s z%d: %d bytes gz", set, z, len(tile.Gzip))
+			line := fmt.Sprintf("%s z%d: %d bytes gz", set, z, len(got.Gzip))
 			for _, l := range layers {
 				line += fmt.Sprintf(", %s %d", l.Name, len(l.Features))
 			}
@@ -141,7 +142,7 @@ func TestReloadShowsWhatWasImportedWhileReadersGoOn(t *testing.T) {
 					m.Locate(orb.Point{110.005, 40.41})
 					m.Search("永来", 5)
 					m.Buildings("150621901003")
-					if _, err := m.Tiles().Tile("buildings", maptile.At(orb.Point{110.005, 40.41}, 15)); err != nil {
+					if _, err := m.Tiles().Tile(t.Context(), "buildings", maptile.At(orb.Point{110.005, 40.41}, 15), tile.Wall); err != nil {
 						t.Error(err)
 					}
 				}

@@ -149,13 +149,13 @@ func (m *Map) Search(q string, limit int) []Result {
 	var found []match
 	spell := speller{}
 	g := m.grids.Load()
-	for _, i := range g.search.lines(q) {
+	for _, i := range g.search().lines(q) {
 		c := g.tree.Cells()[i]
 		path := g.tree.Path(c.Code)
 		found = append(found, match{Result{"grid", c.Code, c.Name, path[:len(path)-1].Names(), c.Label}, 2 * rankOf(q, c.Name, spell)})
 	}
 	b := m.buildings.Load()
-	for _, i := range b.search.lines(q) {
+	for _, i := range b.search().lines(q) {
 		x := &b.all[i]
 		name := cmp.Or(x.Name, x.Address, x.Code)
 		found = append(found, match{Result{"building", strconv.FormatUint(x.ID, 10), name, x.Address, x.Point}, 2*rankOf(q, name, spell) + 1})
@@ -225,6 +225,7 @@ func newSquares(all []building.Building) squares {
 // building's point.
 func (m *Map) NearestBuildings(p orb.Point, reachM float64, limit int) []Nearest {
 	b := m.buildings.Load()
+	squares := b.squares()
 	var near []Nearest
 	const metres = 111_000
 	high := int32(math.Ceil(reachM / metres / cellSize))
@@ -232,7 +233,7 @@ func (m *Map) NearestBuildings(p orb.Point, reachM float64, limit int) []Nearest
 	at := squareOf(p)
 	for y := at[1] - high; y <= at[1]+high; y++ {
 		for x := at[0] - wide; x <= at[0]+wide; x++ {
-			for _, i := range b.squares[[2]int32{x, y}] {
+			for _, i := range squares[[2]int32{x, y}] {
 				if d := geo.Distance(p, b.all[i].Point); d <= reachM {
 					near = append(near, Nearest{&b.all[i], d})
 				}
@@ -275,7 +276,7 @@ func (m *Map) Geocode(address string, limit int) []Address {
 			if utf8.RuneCountInString(word) < 2 {
 				continue
 			}
-			for _, i := range b.search.lines(word) {
+			for _, i := range b.search().lines(word) {
 				x := &b.all[i]
 				scores[i] = max(scores[i], likeness(q, normal(x.Address)), likeness(q, normal(x.Name)), likeness(q, normal(x.Address+x.Name)))
 			}

@@ -19,8 +19,8 @@ import (
 func mapOf(all []building.Building) *Map {
 	m := &Map{}
 	tree := grid.NewTree(nil)
-	m.grids.Store(&grids{tree: tree, search: newSearchText(0, nil)})
-	m.buildings.Store(&buildings{all: all, search: newSearchText(len(all), buildingEntry(all)), squares: newSquares(all)})
+	m.grids.Store(gridsOf(tree))
+	m.buildings.Store(buildingsOf(all, tree))
 	return m
 }
 

@@ -1,6 +1,7 @@
 import { after, before } from 'node:test'
 import { codecs } from './codecs.mjs'
 import { desk } from './desk.mjs'
+import { gridEditing } from './grids.mjs'
 import { foreign } from './foreign.mjs'
 import { recovery } from './recovery.mjs'
 import { Server } from './harness/server.mjs'
@@ -18,6 +19,7 @@ after(() => world.server?.stop())
 wall(world)
 desk(world)
 sc1(world)
+gridEditing(world)
 foreign(world)
 codecs(world)
 recovery(world)

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gridwall/dashboard/access"
 	"gridwall/geo/crs"
@@ -85,6 +86,33 @@ func TestNeighbourhoodsThatCrossWardsAreRefusedByName(t *testing.T) {
 	var rows int
 	if err := s.pool.QueryRow(t.Context(), `SELECT count(*) FROM grid`).Scan(&rows); err != nil || rows != 8 {
 		t.Errorf("%d grids stand, want the 8 wards (%v)", rows, err)
+	}
+}
+
+func TestTheCellsOfTainanGoInAndAreCheckedInTwoSeconds(t *testing.T) {
+	dir := realData(t)
+	pool := dbtest.Open(t)
+	f, err := os.Open(filepath.Join(dir, "../cn/tainan_basic_statistical_units_1.geojson"))
+	if err != nil {
+		t.Skip("the folder of the real geodata has no cells of Tainan (cn/…)")
+	}
+	defer f.Close()
+	began := time.Now()
+	options := importOptions{reader: importer.Options{Datum: crs.WGS84, Columns: map[string]string{"code": "base", "name": "base"}}, grid: grid.Options{Level: grid.Street}}
+	report, err := importInto(t.Context(), pool, source{kind: "grids", name: "tainan.geojson", Reader: f}, options)
+	if err != nil || report.Written != 2427 {
+		t.Fatalf("%v\n%s", err, report.In("en"))
+	}
+	imported := time.Since(began)
+	tree, err := grid.Load(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults, err := grid.Check(tree, 1)
+	took := time.Since(began)
+	t.Logf("2,427 cells imported in %v, checked after %v: %d faults", imported.Round(time.Millisecond), took.Round(time.Millisecond), len(faults))
+	if err != nil || took > time.Minute { // 2 s on a machine of its own
+		t.Errorf("%v, %v", took, err)
 	}
 }
 

@@ -29,6 +29,7 @@ var stairs = map[string][]string{
 	"dashboard/cases":     {"geo", "dashboard/access", "dashboard/catalogue", "dashboard/clock", "dashboard/live"},
 	"dashboard/cameras":   {"geo", "streams", "dashboard/access", "dashboard/clock", "dashboard/live"},
 	"dashboard/ptz":       {"streams", "dashboard/access", "dashboard/audit", "dashboard/cameras", "dashboard/live"},
+	"dashboard/grids":     {"geo", "dashboard/cameras", "dashboard/clock", "dashboard/live"},
 	"dashboard/wall":      {"dashboard/access", "dashboard/live"},
 	"dashboard/alarms":    {"dashboard/access", "dashboard/clock", "dashboard/live"},
 	"dashboard/layers":    {"geo", "dashboard/access", "dashboard/cameras", "dashboard/cases"},

@@ -16,6 +16,7 @@ import (
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/roster"
+	"gridwall/geo"
 	"gridwall/geo/backdrop"
 	"gridwall/geo/building"
 	"gridwall/geo/crs"
@@ -219,7 +220,11 @@ func importInto(ctx context.Context, pool *pgxpool.Pool, s source, o importOptio
 			return report, err
 		}
 	}
-	if _, err := live.Append(ctx, tx, live.Draft{Type: changed, At: time.Now(), Data: struct{}{}}); err != nil {
+	change, err := geo.Changed(ctx, tx)
+	if err != nil {
+		return report, err
+	}
+	if _, err := live.Append(ctx, tx, live.Draft{Type: changed, At: time.Now(), Data: change.Event()}); err != nil {
 		return report, err
 	}
 	return report, tx.Commit(ctx)

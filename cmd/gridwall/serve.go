@@ -19,6 +19,8 @@ import (
 	"gridwall/dashboard"
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/postgres"
+	"gridwall/geo/basemap"
+	"gridwall/geo/grid"
 	"gridwall/migrations"
 )
 
@@ -58,6 +60,16 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	codes := grid.National
+	if s.gridCodes != "" {
+		if codes, err = grid.ParseScheme(s.gridCodes); err != nil {
+			return nil, err
+		}
+	}
+	ground, err := basemap.Open(s.basemap)
+	if err != nil {
+		return nil, err
+	}
 	cameraNet, err := s.cameraNet()
 	if err != nil {
 		return nil, err
@@ -91,7 +103,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	}
 	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
 		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), RTSP: rtspOut, CameraNet: cameraNet,
-		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, AlarmRules: rules, Log: log})
+		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, AlarmRules: rules, GridCodes: codes, Basemap: ground, TileBytes: int64(s.tileMemory) << 20, Log: log})
 	if err != nil {
 		listener.Close()
 		if rtspOut != nil {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"gridwall/geo/basemap"
 )
 
 // settings are flags, and GRIDWALL_… variables of the same names.
@@ -21,6 +23,9 @@ type settings struct {
 	database   string // DATABASE_URL; empty: the private cluster
 	keepMonths int    // whole months of the event log that are kept
 	perAddress int    // pages of one address that may follow the log
+	basemap    basemap.Config
+	gridCodes  string // digits that county, street, community and grid add to a code
+	tileMemory int    // MiB of memory that the map's tiles may take; 0: as much as they need
 	alarmRules string // file of the site's alarm rules; empty: those that are shipped
 }
 
@@ -35,6 +40,11 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set.IntVar(&s.keepMonths, "keep-months", envInt("GRIDWALL_KEEP_MONTHS", 36), "whole months of the event log to keep beside the present one; 0 keeps all")
 	set.StringVar(&s.alarmRules, "alarm-rules", env("GRIDWALL_ALARM_RULES", ""), "file of the site's alarm rules (default those that are shipped)")
 	set.IntVar(&s.perAddress, "clients-per-address", envInt("GRIDWALL_CLIENTS_PER_ADDRESS", 256), "pages of one address that may follow at a time; behind a proxy all of them have its address")
+	set.StringVar(&s.basemap.From, "basemap", env("GRIDWALL_BASEMAP", ""), "what lies under the map: a .pmtiles file or a folder {z}/{x}/{y} of pictures, an address with {z}, {x}, {y} and {key}, or tianditu:vec, img, ter (default the imported backdrop)")
+	set.StringVar(&s.basemap.Key, "basemap-key", env("GRIDWALL_BASEMAP_KEY", ""), "key of the map server; it stays on this one")
+	set.StringVar(&s.basemap.Attribution, "basemap-attribution", env("GRIDWALL_BASEMAP_ATTRIBUTION", ""), "whose map it is, as it is to stand on it (default what the file says)")
+	set.StringVar(&s.gridCodes, "grid-codes", env("GRIDWALL_GRID_CODES", "6+3+3+3"), "digits that county, street, community and grid add to the codes of new grids")
+	set.IntVar(&s.tileMemory, "tile-memory", envInt("GRIDWALL_TILE_MEMORY", 2048), "MiB of memory that the map's tiles may take; a layer beyond it comes from the database, slower; 0 is no limit")
 	s.databaseFlags(set)
 	set.Usage = func() {
 		fmt.Fprintf(set.Output(), "usage: gridwall %s\n", usage)

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"gridwall/dashboard/live"
+	"gridwall/geo"
 	"gridwall/geo/importer"
 )
 
@@ -84,11 +85,15 @@ WHERE t.%[2]s::text = old.key`, l.table, l.key, l.columns, "r."+strings.ReplaceA
 	if dryRun {
 		return past, rows, nil
 	}
+	change, err := geo.Changed(ctx, tx)
+	if err != nil {
+		return past, 0, err
+	}
 	for i, layer := range touched {
 		if strings.Contains(strings.Join(touched[:i], " "), layer) {
 			continue
 		}
-		if _, err := live.Append(ctx, tx, live.Draft{Type: layer + ".changed", At: time.Now(), Data: struct{}{}}); err != nil {
+		if _, err := live.Append(ctx, tx, live.Draft{Type: layer + ".changed", At: time.Now(), Data: change.Event()}); err != nil {
 			return past, 0, err
 		}
 	}

@@ -40,7 +40,7 @@ const (
 	CameraPTZ      Right = "camera.ptz" // turn heads
 	CameraManage   Right = "camera.manage"
 	CameraSecret   Right = "camera.secret" // 保密 ones too
-	GridManage     Right = "grid.manage"   // close slivers
+	GridManage     Right = "grid.manage"   // change grids, close slivers
 	WallRead       Right = "wall.read"
 	WallDrive      Right = "wall.drive"
 	ClockSet       Right = "clock.set"

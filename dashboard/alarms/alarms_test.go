@@ -795,3 +795,78 @@ func TestTheHistoryCannotBeChanged(t *testing.T) {
 		}
 	}
 }
+
+func TestAFenceIsLeftAfterItsDwellAndNotByAWobble(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		far     float64
+		slack   float64
+		left    bool
+		outside bool
+	}{
+		{"just outside is not away", 10, 30, false, false},
+		{"beyond the slack is", 31, 30, false, true},
+		{"who is away stays so just outside", 10, 30, true, true},
+		{"without slack every step out counts", 0.1, 0, false, true},
+	} {
+		if got := beyond(tc.far, tc.slack, tc.left); got != tc.outside {
+			t.Errorf("%s: %v", tc.name, got)
+		}
+	}
+
+	r := open(t)
+	if _, err := r.Pool.Exec(t.Context(), `UPDATE account SET grid = '150621901001001' WHERE username = 'off'`); err != nil {
+		t.Fatal(err)
+	}
+	stand := func() *Alarm {
+		list, err := r.List(t.Context(), Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range list {
+			if a.Rule == "officer_away" {
+				return a
+			}
+		}
+		return nil
+	}
+	at := func(lon float64) {
+		if _, err := r.Pool.Exec(t.Context(), `
+INSERT INTO position (object, geom, at, written_at) VALUES ('2', ST_SetSRID(ST_MakePoint($1, 40.405), 4326), $2, now())
+ON CONFLICT (object) DO UPDATE SET geom = EXCLUDED.geom, at = EXCLUDED.at`, lon, r.Clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		name  string
+		lon   float64 // the border is at 110.01; 0.0001 is 8.5 m
+		after time.Duration
+		state State // empty: no alarm
+	}{
+		{"inside", 110.005, time.Second, ""},
+		{"a wobble over the border", 110.0102, 3 * time.Minute, ""},
+		{"far outside, but not for long", 110.012, time.Second, ""},
+		{"inside again before the dwell is over", 110.0095, time.Minute, ""},
+		{"far outside", 110.012, time.Second, ""},
+		{"for two minutes", 110.013, 2 * time.Minute, Unacknowledged},
+		{"nearly back", 110.0101, 3 * time.Minute, Unacknowledged},
+		{"inside, not yet for long", 110.0099, time.Second, Unacknowledged},
+		{"inside for a minute", 110.005, time.Minute, Returned},
+	} {
+		at(step.lon)
+		r.pass(step.after)
+		a := stand()
+		if step.state == "" {
+			if a != nil {
+				t.Fatalf("%s: %+v", step.name, a)
+			}
+			continue
+		}
+		if a == nil || a.State != step.state {
+			t.Fatalf("%s: %+v, want %s", step.name, a, step.state)
+		}
+		if text := fmt.Sprint(a.Title, a.Detail, a.Source); strings.Contains(text, "李") || a.Grid == nil || *a.Grid != "150621901001001" {
+			t.Errorf("%s: %s, %v", step.name, text, a.Grid)
+		}
+	}
+}

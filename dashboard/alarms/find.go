@@ -2,6 +2,7 @@ package alarms
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // finder gives the conditions of a rule that are there at now. active is what stands of the rule.
 type finder func(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time, active map[string]words) ([]condition, error)
 
-var finders = map[Source]finder{Overdue: findOverdue, Group: findGroups, Camera: findCameras, Screen: findScreens, Cases: findCases}
+var finders = map[Source]finder{Overdue: findOverdue, Group: findGroups, Camera: findCameras, Screen: findScreens, Cases: findCases, Fence: findAway}
 
 // overdueOf has the priority as a literal, so that the index of critical cases serves; the words come from Rule.Cases, which
 // were checked.
@@ -214,4 +215,43 @@ func findCases(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time, active 
 		list = append(list, found[key])
 	}
 	return list, err
+}
+
+// away are the officers who were heard of lately and are not in the grid of their account, with how far they are from it.
+const away = `
+SELECT a.id, g.code, g.name, ST_X(p.geom), ST_Y(p.geom), ST_Distance(g.geom::geography, p.geom::geography)
+FROM position AS p JOIN account AS a ON a.id::text = p.object JOIN grid AS g ON g.code = a.grid
+WHERE a.active AND a.role IN ('officer', 'specialist') AND p.at > $1::timestamptz - interval '10 minutes' AND p.at <= $1::timestamptz + interval '1 minute' AND NOT ST_Covers(g.geom, p.geom)
+ORDER BY a.id`
+
+// beyond says whether a fence counts as left: only further out than the slack, and until one is inside again. A position
+// that wanders about the border raises nothing and ends nothing.
+func beyond(distanceM, slackM float64, left bool) bool { return left || distanceM > slackM }
+
+// findAway finds officers outside their grid. Alarms stand on walls: they name the grid, not the person.
+func findAway(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time, active map[string]words) (found []condition, err error) {
+	rows, err := tx.Query(ctx, away, now)
+	if err != nil {
+		return nil, err
+	}
+	var account int
+	var code, name string
+	var at Location
+	var distanceM float64
+	_, err = pgx.ForEachRow(rows, []any{&account, &code, &name, &at.Lon, &at.Lat, &distanceM}, func() error {
+		sum := sha256.Sum256(fmt.Appendf(nil, "fence %d", account))
+		c := condition{rule: rule, sourceID: fmt.Sprintf("%x", sum[:6]), at: &Location{at.Lon, at.Lat}}
+		in := code
+		c.grid = &in
+		c.key = rule.Rule + ":" + c.sourceID
+		_, left := active[c.key]
+		if !beyond(distanceM, rule.RadiusM, left) {
+			return nil
+		}
+		c.title = Text{rule.Name.ZH + "：" + name, rule.Name.EN + ": " + name}
+		c.detail = Text{"已离开网格边界", "outside the border of the grid"}
+		found = append(found, c)
+		return nil
+	})
+	return found, err
 }

@@ -44,6 +44,7 @@ const (
 	Camera  Source = "camera"  // one camera on a wall's strip
 	Screen  Source = "screen"  // a wall's screen
 	Cases   Source = "cases"   // many cases of one class or in one grid
+	Fence   Source = "fence"   // an officer outside the grid of his account
 	SOS     Source = "sos"     // an officer calls for help
 	Sensor  Source = "sensor"  // a program reports
 )
@@ -55,6 +56,7 @@ var keys = map[Source]string{
 	Camera:  "on_delay off_delay",
 	Screen:  "silent off_delay",
 	Cases:   "same at_least deadband within radius_m on_delay off_delay",
+	Fence:   "radius_m on_delay off_delay",
 	SOS:     "",
 	Sensor:  "",
 }
@@ -210,7 +212,7 @@ func (f *ruleFile) rule() (Rule, error) {
 		return Rule{}, f.fault("rule, zh and en must be given")
 	}
 	if !known {
-		return Rule{}, f.fault("source %q is none of overdue, group, camera, screen, cases, sos, sensor", f.Source)
+		return Rule{}, f.fault("source %q is none of overdue, group, camera, screen, cases, fence, sos, sensor", f.Source)
 	}
 	allowed := strings.Fields("rule zh en source priority tone escalate " + own)
 	for _, key := range f.given {
@@ -242,6 +244,9 @@ func (f *ruleFile) rule() (Rule, error) {
 		return Rule{}, f.fault("a time over 0 is needed")
 	case f.Source == Cases && f.Same != "class" && f.Same != "grid":
 		return Rule{}, f.fault("same is class or grid")
+	case f.Source == Fence && (f.RadiusM < 0 || f.RadiusM > 1000):
+		return Rule{}, f.fault("radius_m is at least 0 and at most 1000")
+	case f.Source == Fence:
 	case f.Same == "class" && (f.RadiusM <= 0 || f.RadiusM > 1000), f.Same == "grid" && f.RadiusM != 0:
 		return Rule{}, f.fault("radius_m, over 0 and at most 1000, goes with same: class, and with nothing else")
 	}

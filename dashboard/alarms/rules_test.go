@@ -12,7 +12,7 @@ func TestTheShippedRulesAreSound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(rules.list) != 9 || rules.Desks != 1 {
+	if len(rules.list) != 10 || rules.Desks != 1 {
 		t.Fatalf("%d rules for %d desks", len(rules.list), rules.Desks)
 	}
 	group, ok := rules.Find("camera_group")

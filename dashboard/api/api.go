@@ -29,11 +29,13 @@ import (
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
+	"gridwall/dashboard/grids"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
+	"gridwall/geo/basemap"
 	"gridwall/streams"
 	"gridwall/streams/hls"
 	"gridwall/streams/still"
@@ -50,7 +52,9 @@ type Config struct {
 	Cameras   *cameras.Room
 	Walls     *wall.Room
 	Alarms    *alarms.Room
+	Grids     *grids.Room
 	Places    *geo.Map
+	Basemap   *basemap.Map // nil: none
 	Hub       *streams.Hub
 	WHEP      *whep.Server
 	HLS       *hls.Server
@@ -120,15 +124,21 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/grids", access.MapRead, s.grids, "All grids, without their geometry"},
 		{"GET /api/v1/grids/coverage", access.MapRead, s.coverage, "What is wrong with the grids, as GeoJSON, the largest first: min_m2, limit"},
 		{"POST /api/v1/grids/coverage/close", access.GridManage, s.closeSlivers, "Close slivers of at most {limit_m2}; gridwall import undo takes it back"},
+		{"POST /api/v1/grids/versions/try", access.GridManage, s.tryGrids, "What a draft of other grids comes to: {cells: [{code, geometry}], splits: [{code, line, names}], merges: [{codes, name}]}; nothing is written"},
+		{"POST /api/v1/grids/versions", access.GridManage, s.saveGrids, "Save a draft as a version: {cells, splits, merges, valid_from?, note?}; one of a later day comes into force then"},
+		{"GET /api/v1/grids/versions", access.MapRead, s.gridVersions, "The versions of the grids, the newest first"},
+		{"GET /api/v1/grids/{code}/past", access.MapRead, s.gridPast, "What a grid was in earlier versions"},
 		{"GET /api/v1/grids/{code}", access.MapRead, s.gridCard, "A grid's card: officers, buildings, cameras, open cases by light"},
 		{"GET /api/v1/grids/{code}/sight", access.MapRead, s.gridSight, "Which share of a grid's open ground no camera sees: step_m"},
 		{"GET /api/v1/locate", access.MapRead, s.locate, "The grids of a point: lon, lat"},
+		{"POST /api/v1/locate", access.MapRead, s.locateMany, "The grids of up to 10,000 points: {points: [[lon, lat]]}; for one outside, the nearest within 50 m"},
 		{"GET /api/v1/search", access.MapRead, s.search, "Find grids, buildings, cameras and cases: q"},
 		{"GET /api/v1/geocode", access.MapRead, s.geocode, "What an address means, each with a score from 0 to 1: q, limit"},
 		{"GET /api/v1/buildings/nearest", access.MapRead, s.nearestBuildings, "Buildings around a point, the nearest first: lon, lat, limit, reach_m"},
 		{"GET /tiles/{file}", access.MapRead, s.tileJSON, "TileJSON of a layer: {layer}.json"},
 		{"GET /tiles/{layer}/{z}/{x}/{file}", access.MapRead, s.tile, "A vector tile: {y}.mvt"},
 
+		{"GET /basemap/{z}/{x}/{y}", access.MapRead, s.basemapTile, "A picture of the base map that lies under the layers; where one is configured"},
 		{"GET /api/v1/export/{file}", access.MapRead, s.export, "A layer as a file: {grids, buildings, cameras or cases}.{geojson, gpkg or csv}; level, datum"},
 		{"GET /ogc", access.MapRead, s.ogcLanding, "OGC API Features: landing page"},
 		{"GET /ogc/{$}", access.MapRead, s.ogcLanding, ""},

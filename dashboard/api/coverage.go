@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -11,6 +12,7 @@ import (
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/live"
+	"gridwall/geo"
 	"gridwall/geo/crs"
 	"gridwall/geo/grid"
 	"gridwall/geo/importer"
@@ -33,6 +35,11 @@ type faultProperties struct {
 	WidthM float64        `json:"width_m"`
 	Sliver bool           `json:"sliver"`
 	At     orb.Point      `json:"at"` // the middle of its bounds
+}
+
+func faultOf(f grid.Fault) faultOut {
+	b := f.Shape.Bound()
+	return faultOut{"Feature", box(b), faultProperties{f.Kind, f.Level, f.Cells, f.Parent, f.AreaM2, f.WidthM, f.Sliver, b.Center()}, *geojson.NewGeometry(f.Shape)}
 }
 
 // coverage lists faults; counts are of all that are large enough, not only of those listed.
@@ -61,11 +68,19 @@ func (s *Server) coverage(w http.ResponseWriter, r *http.Request, _ access.Ident
 		if int64(len(features)) == limit {
 			continue
 		}
-		b := f.Shape.Bound()
-		features = append(features, faultOut{"Feature", box(b),
-			faultProperties{f.Kind, f.Level, f.Cells, f.Parent, f.AreaM2, f.WidthM, f.Sliver, b.Center()}, *geojson.NewGeometry(f.Shape)})
+		features = append(features, faultOf(f))
 	}
 	return writeJSON(w, map[string]any{"type": "FeatureCollection", "features": features, "counts": counts})
+}
+
+// appendChange tells every node what tx has changed of the map; it comes last in tx.
+func (s *Server) appendChange(ctx context.Context, tx pgx.Tx, layer geo.Layer) error {
+	change, err := geo.Changed(ctx, tx)
+	if err != nil {
+		return err
+	}
+	_, err = live.Append(ctx, tx, live.Draft{Type: string(layer) + ".changed", At: s.Clock.Now(), Data: change.Event()})
+	return err
 }
 
 // errNoSliver rolls back: what changed nothing is nothing to undo.
@@ -99,8 +114,7 @@ func (s *Server) closeSlivers(w http.ResponseWriter, r *http.Request, _ access.I
 		if err := importer.Finish(r.Context(), tx, journal, closed); err != nil {
 			return err
 		}
-		_, err = live.Append(r.Context(), tx, live.Draft{Type: "grid.changed", At: s.Clock.Now(), Data: struct{}{}})
-		return err
+		return s.appendChange(r.Context(), tx, geo.Grids)
 	})
 	if err != nil && !errors.Is(err, errNoSliver) {
 		return err

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 
@@ -48,7 +49,10 @@ func box(b orb.Bound) [4]float64 { return [4]float64{b.Min[0], b.Min[1], b.Max[0
 var tileSets = []string{"backdrop", "grids", "buildings", "cameras"}
 
 func (s *Server) mapInfo(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
-	answer := map[string]any{"layers": tileSets, "bounds": nil, "center": nil}
+	answer := map[string]any{"layers": tileSets, "bounds": nil, "center": nil, "basemap": nil}
+	if s.Basemap != nil {
+		answer["basemap"] = s.Basemap.Info
+	}
 	if b, ok := s.Places.Bounds(); ok {
 		answer["bounds"], answer["center"] = box(b), b.Center()
 	}
@@ -125,6 +129,63 @@ func (s *Server) locate(w http.ResponseWriter, r *http.Request, _ access.Identit
 	return writeJSON(w, map[string]any{"path": out})
 }
 
+// nearestOut is the cell nearest to a point outside all.
+type nearestOut struct {
+	Code      grid.Code `json:"code"`
+	Name      string    `json:"name"`
+	DistanceM float64   `json:"distance_m"`
+}
+
+func nearestOf(e *grid.OutsideError) *nearestOut {
+	return &nearestOut{e.Nearest.Code, e.Nearest.Name, math.Round(e.DistanceM*10) / 10}
+}
+
+// located is where one of many points lies: Grid is the lowest cell, Path all of them from the street down.
+type located struct {
+	Grid    *grid.Code  `json:"grid"` // null: outside every grid
+	Path    []grid.Code `json:"path,omitempty"`
+	Nearest *nearestOut `json:"nearest,omitempty"`
+}
+
+const maxPoints = 10_000
+
+// locateMany answers in the order of the points, all from one state of the grids.
+func (s *Server) locateMany(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	var in struct{ Points [][]float64 }
+	if err := decode(w, r, 1<<20, &in); err != nil {
+		return err
+	}
+	if len(in.Points) > maxPoints {
+		return badRequest("points_too_many", "一次最多 10000 个点", "at most 10,000 points at a time")
+	}
+	points := make([]orb.Point, len(in.Points))
+	for i, p := range in.Points {
+		if len(p) != 2 || !(p[0] >= -180 && p[0] <= 180 && p[1] >= -90 && p[1] <= 90) {
+			return badRequest("points_invalid", fmt.Sprintf("第 %d 个点应为 [经度, 纬度]（度）", i+1), fmt.Sprintf("point %d should be [longitude, latitude] in degrees", i+1))
+		}
+		points[i] = orb.Point{p[0], p[1]}
+	}
+	out := make([]located, 0, len(points))
+	for path, err := range s.Places.LocateAll(points) {
+		var l located
+		var outside *grid.OutsideError
+		switch {
+		case errors.As(err, &outside):
+			l.Nearest = nearestOf(outside)
+		case errors.Is(err, grid.ErrOutside):
+		case err != nil:
+			return err
+		default:
+			l.Grid = &path.Cell().Code
+			for _, c := range path {
+				l.Path = append(l.Path, c.Code)
+			}
+		}
+		out = append(out, l)
+	}
+	return writeJSON(w, map[string]any{"results": out})
+}
+
 // found is one thing that a search found.
 type found struct {
 	Type     string         `json:"type"` // grid, building, camera or case
@@ -151,7 +212,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, who access.Ident
 			results = append(results, found{"case", fmt.Sprint(c.ID), c.Title, c.Number, c.Location})
 		}
 	}
-	for _, c := range s.Cameras.List(who.Role != access.Wall) {
+	for _, c := range s.Cameras.List(secret(who)) {
 		if len(results) < 16 && (strings.Contains(strings.ToLower(c.Name), strings.ToLower(q)) || strings.EqualFold(c.ID, q)) {
 			results = append(results, found{"camera", c.ID, c.Name, c.State.Text().Zh, cases.Location(c.Location)})
 		}
@@ -244,7 +305,15 @@ func (s *Server) nearestBuildings(w http.ResponseWriter, r *http.Request, _ acce
 	return writeJSON(w, map[string]any{"buildings": out})
 }
 
-func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+// view is what of the tiles one may see.
+func view(who access.Identity) tile.View {
+	if secret(who) {
+		return tile.Desk
+	}
+	return tile.Wall
+}
+
+func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	layer, ok := strings.CutSuffix(r.PathValue("file"), ".json")
 	if !ok {
 		return errNoRoute
@@ -253,14 +322,14 @@ func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, _ access.Ident
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	doc, err := s.Places.Tiles().TileJSON(layer, fmt.Sprintf("%s://%s/tiles/%s/{z}/{x}/{y}.mvt", scheme, r.Host, layer))
+	doc, err := s.Places.Tiles().TileJSON(layer, view(who), fmt.Sprintf("%s://%s/tiles/%s/{z}/{x}/{y}.mvt", scheme, r.Host, layer))
 	if err != nil {
 		return err
 	}
 	return writeJSON(w, doc)
 }
 
-func (s *Server) tile(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+func (s *Server) tile(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	y, ok := strings.CutSuffix(r.PathValue("file"), ".mvt")
 	if !ok {
 		return errNoRoute
@@ -269,14 +338,14 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request, _ access.Identity)
 	if err != nil {
 		return err
 	}
-	t, err := s.Places.Tiles().Tile(r.PathValue("layer"), at)
+	t, err := s.Places.Tiles().Tile(r.Context(), r.PathValue("layer"), at, view(who))
 	if err != nil {
 		return err
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "private, no-cache") // kept by the browser, asked for by ETag each time
 	h.Set("ETag", t.ETag)
-	h.Set("Vary", "Accept-Encoding")
+	h.Set("Vary", "Accept-Encoding, Authorization, Cookie")
 	if r.Header.Get("If-None-Match") == t.ETag {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
@@ -292,6 +361,25 @@ func (s *Server) tile(w http.ResponseWriter, r *http.Request, _ access.Identity)
 	if errors.Is(err, http.ErrBodyNotAllowed) { // HEAD
 		return nil
 	}
+	return err
+}
+
+// basemapTile passes a picture on. Browsers keep it for a day.
+func (s *Server) basemapTile(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	if s.Basemap == nil {
+		return errNoRoute
+	}
+	at, err := tile.ParseAddress(r.PathValue("z"), r.PathValue("x"), r.PathValue("y"))
+	if err != nil {
+		return err
+	}
+	p, err := s.Basemap.Tile(r.Context(), uint32(at.Z), at.X, at.Y)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "private, max-age=86400")
+	w.Header().Set("Content-Type", p.Type)
+	_, err = w.Write(p.Body)
 	return err
 }
 

@@ -19,10 +19,12 @@ import (
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
+	"gridwall/dashboard/grids"
 	"gridwall/dashboard/layers"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/wall"
+	"gridwall/geo/basemap"
 	"gridwall/geo/grid"
 	"gridwall/geo/tile"
 	"gridwall/streams"
@@ -121,6 +123,9 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var busy *ptz.BusyError
 	var mount *ptz.InvalidError
 	var head *ptz.FailedError
+	var draft *grid.DraftError
+	var outside *grid.OutsideError
+	var faults *grids.FaultsError
 	switch {
 	case errors.Is(err, access.ErrNobody):
 		return http.StatusUnauthorized, "not_signed_in", said{"请先登录", "sign in first"}, nil
@@ -164,8 +169,22 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusUnprocessableEntity, "wall_invalid", said{"标题须有中英文，最多 96 路摄像机，轮巡时长 5 至 86400 秒", "title in zh and en, at most 96 cameras, dwell_s from 5 to 86400"}, nil
 	case errors.As(err, &conflict):
 		return http.StatusConflict, "revision_conflict", said{"已被他人修改，请在新版本上重试", "somebody else changed it: start from the revision that stands"}, conflict.standing
+	case errors.As(err, &draft):
+		return http.StatusUnprocessableEntity, "draft_invalid", said{draft.Zh, draft.En}, nil
+	case errors.As(err, &faults):
+		return http.StatusUnprocessableEntity, "draft_faulty", said{fmt.Sprintf("还有 %d 处缝隙、重叠或越界，未保存", len(faults.Faults)), fmt.Sprintf("not saved: %d gaps, overlaps or parts outside are left", len(faults.Faults))}, faultsOf(faults.Faults)
+	case errors.Is(err, grids.ErrNothing):
+		return http.StatusUnprocessableEntity, "draft_empty", said{"没有改动", "the draft changes nothing"}, nil
+	case errors.Is(err, grids.ErrPast):
+		return http.StatusUnprocessableEntity, "date_past", said{"生效日期应为今天或以后（如 2026-01-31）", "the day is today or later, like 2026-01-31"}, nil
+	case errors.As(err, &outside):
+		return http.StatusNotFound, "outside_grids", said{fmt.Sprintf("位置不在任何网格内，最近的是%s，%.0f 米", outside.Nearest.Name, outside.DistanceM), fmt.Sprintf("the point lies outside every grid; the nearest is %s, %.0f m away", outside.Nearest.Name, outside.DistanceM)}, nearestOf(outside)
 	case errors.Is(err, grid.ErrOutside):
 		return http.StatusNotFound, "outside_grids", said{"位置不在任何网格内", "the point lies outside every grid"}, nil
+	case errors.Is(err, basemap.ErrAway):
+		return http.StatusServiceUnavailable, "basemap_away", said{"底图服务没有给出图片", "the server of the base map gave no picture"}, nil
+	case errors.Is(err, basemap.ErrNoTile):
+		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
 	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),
 		errors.Is(err, streams.ErrUnknownCamera), errors.Is(err, whep.ErrNoSession), errors.Is(err, hls.ErrNoFile), errors.Is(err, errNoRoute):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil

@@ -137,9 +137,7 @@ func (r *Room) Load(ctx context.Context) error {
 	for i, c := range cameras {
 		byID[c.ID] = i
 		known[i] = streams.Camera{ID: c.ID, URL: c.url, Sub: c.subURL, Pinned: c.pinned}
-		if !c.secret {
-			features = append(features, c.feature())
-		}
+		features = append(features, c.feature())
 	}
 	r.mu.Lock()
 	r.cameras, r.byID = cameras, byID
@@ -152,7 +150,10 @@ func (r *Room) Load(ctx context.Context) error {
 
 // feature is the camera on the map.
 func (c *Camera) feature() tile.Feature {
-	attributes := map[string]any{"id": c.ID, "name": c.Name, "ptz": c.PTZ, "state": string(c.State)}
+	attributes := map[string]any{"id": c.ID, "name": c.Name, "ptz": c.PTZ, "state": string(c.State), "secret": c.secret}
+	if c.Purpose != "" {
+		attributes["purpose"] = c.Purpose
+	}
 	for name, value := range map[string]*float64{"bearing": c.Bearing, "angle": c.Angle, "range": c.RangeM} {
 		if value != nil {
 			attributes[name] = *value
@@ -161,7 +162,7 @@ func (c *Camera) feature() tile.Feature {
 	if c.Grid != nil {
 		attributes["grid"] = *c.Grid
 	}
-	return tile.Feature{ID: c.number, Geometry: orb.Point{c.Location.Lon, c.Location.Lat}, Attributes: attributes}
+	return tile.Feature{ID: c.number, Geometry: orb.Point{c.Location.Lon, c.Location.Lat}, Attributes: attributes, Desk: c.secret}
 }
 
 // List is every camera; without the secret ones for a wall.

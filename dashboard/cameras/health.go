@@ -157,7 +157,7 @@ func (r *Room) show(found []change) error {
 	r.cameras = list
 	r.mu.Unlock()
 	for _, f := range found {
-		if c, err := r.Get(f.ID, false); err == nil {
+		if c, err := r.Get(f.ID, true); err == nil {
 			if err := r.tiles.Put("cameras", "cameras", c.feature()); err != nil {
 				return err
 			}

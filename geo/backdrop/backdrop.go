@@ -36,7 +36,18 @@ type DB interface {
 
 // Load reads the whole backdrop, by id.
 func Load(ctx context.Context, db DB) ([]Feature, error) {
-	rows, err := db.Query(ctx, `SELECT id, kind, class, name, ST_AsBinary(geom) FROM backdrop ORDER BY id`)
+	return query(ctx, db, load+` ORDER BY id`)
+}
+
+// LoadSome reads the features with those ids that are there, by id.
+func LoadSome(ctx context.Context, db DB, ids []uint64) ([]Feature, error) {
+	return query(ctx, db, load+` WHERE id = ANY ($1::bigint[]) ORDER BY id`, ids)
+}
+
+const load = `SELECT id, kind, class, name, ST_AsBinary(geom) FROM backdrop`
+
+func query(ctx context.Context, db DB, sql string, args ...any) ([]Feature, error) {
+	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("load backdrop: %w", err)
 	}

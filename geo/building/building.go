@@ -33,12 +33,28 @@ type DB interface {
 const load = `
 SELECT id, COALESCE(code, ''), name, address, kind, COALESCE(floors, 0), COALESCE(units, 0), COALESCE(households, -1), COALESCE(grid, ''),
        ST_X(geom), ST_Y(geom), ST_AsBinary(footprint)
-FROM building
-ORDER BY id`
+FROM building`
+
+// Bound is the extent of the point and the footprint.
+func (b *Building) Bound() orb.Bound {
+	if b.Footprint == nil {
+		return b.Point.Bound()
+	}
+	return b.Footprint.Bound().Extend(b.Point)
+}
 
 // Load reads all buildings, by id.
 func Load(ctx context.Context, db DB) ([]Building, error) {
-	rows, err := db.Query(ctx, load)
+	return query(ctx, db, load+` ORDER BY id`)
+}
+
+// LoadSome reads the buildings with those ids that are there, by id.
+func LoadSome(ctx context.Context, db DB, ids []uint64) ([]Building, error) {
+	return query(ctx, db, load+` WHERE id = ANY ($1::bigint[]) ORDER BY id`, ids)
+}
+
+func query(ctx context.Context, db DB, sql string, args ...any) ([]Building, error) {
+	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("load buildings: %w", err)
 	}

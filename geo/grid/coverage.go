@@ -19,6 +19,7 @@ const (
 	Overlap   FaultKind = "overlap"   // 重叠: ground of two cells
 	Outside   FaultKind = "outside"   // 越界: part of a cell outside its parent
 	Uncovered FaultKind = "uncovered" // 未覆盖: part of a parent that none of its cells covers
+	Crossed   FaultKind = "crossed"   // 自相交: a border that crosses itself; only of drafts, tables hold none
 	TVertex   FaultKind = "t_vertex"  // T 形节点: a corner of one cell on the side of another, which has no corner there
 )
 

@@ -108,7 +108,20 @@ FROM grid`
 
 // Load reads the whole tree.
 func Load(ctx context.Context, db DB) (*Tree, error) {
-	rows, err := db.Query(ctx, load)
+	cells, err := query(ctx, db, load)
+	if err != nil {
+		return nil, err
+	}
+	return NewTree(cells), nil
+}
+
+// LoadCells reads the cells with those ids that are there.
+func LoadCells(ctx context.Context, db DB, ids []uint64) ([]*Cell, error) {
+	return query(ctx, db, load+` WHERE id = ANY ($1::bigint[])`, ids)
+}
+
+func query(ctx context.Context, db DB, sql string, args ...any) ([]*Cell, error) {
+	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("load grids: %w", err)
 	}
@@ -128,7 +141,7 @@ func Load(ctx context.Context, db DB) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load grids: %w", err)
 	}
-	return NewTree(cells), nil
+	return cells, nil
 }
 
 // NewTree builds a tree of cells, which it keeps. A cell whose parent is missing counts as a root.
@@ -138,7 +151,9 @@ func NewTree(cells []*Cell) *Tree {
 		return cmp.Or(a.Level.depth()-b.Level.depth(), cmp.Compare(a.Code, b.Code)) // bytewise, as COLLATE "C"
 	})
 	for i, c := range t.cells {
-		c.Bound = c.Geometry.Bound()
+		if b := c.Geometry.Bound(); c.Bound != b { // a cell of another tree has its readers
+			c.Bound = b
+		}
 		t.byCode[c.Code] = c
 		if i == 0 {
 			t.bound = c.Bound

@@ -147,6 +147,12 @@ SET zh = format('编码已用于另一级 (%s %s)', g.level, g.name), en = forma
 FROM grid AS g
 WHERE g.code = i.code AND g.level <> $1 AND i.zh IS NULL`
 
+	checkRetired = `
+UPDATE grid_import AS i
+SET zh = format('编码已停用 (版本 %s), 不再启用', r.version), en = format('the code was retired by version %s and is not given again', r.version)
+FROM grid_retired AS r
+WHERE r.code = i.code AND i.zh IS NULL`
+
 	parentByPrefix = `
 UPDATE grid_import AS i
 SET parent = COALESCE((
@@ -193,7 +199,7 @@ func judge(ctx context.Context, tx pgx.Tx, r *importer.Reader, report *importer.
 		sql  string
 		args []any
 	}
-	steps := []step{{readGeometry, nil}, {checkValid, nil}, {checkRepeated, nil}, {checkLevel, []any{string(o.Level)}}}
+	steps := []step{{readGeometry, nil}, {checkValid, nil}, {checkRepeated, nil}, {checkRetired, nil}, {checkLevel, []any{string(o.Level)}}}
 	if o.Level != Street {
 		above := o.Level.above()
 		by, err := parentBy(ctx, tx, r, o)

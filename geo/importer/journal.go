@@ -55,12 +55,20 @@ func Finish(ctx context.Context, tx pgx.Tx, id int64, written int) error {
 	return nil
 }
 
+// Seal makes every import so far one that cannot be undone any more.
+func Seal(ctx context.Context, tx pgx.Tx) error {
+	if _, err := tx.Exec(ctx, `UPDATE import SET sealed = true WHERE NOT sealed`); err != nil {
+		return fmt.Errorf("seal imports: %w", err)
+	}
+	return nil
+}
+
 // Last is the newest import that was not undone and whose changes are kept, or ErrNothing. It locks it until tx ends.
 func Last(ctx context.Context, tx pgx.Tx) (p Past, err error) {
 	const last = `
 SELECT id, kind, file, at, written
 FROM import
-WHERE undone_at IS NULL AND id IN (SELECT id FROM import ORDER BY id DESC LIMIT $1)
+WHERE undone_at IS NULL AND NOT sealed AND id IN (SELECT id FROM import ORDER BY id DESC LIMIT $1)
 ORDER BY id DESC
 LIMIT 1
 FOR UPDATE`

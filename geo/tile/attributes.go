@@ -33,6 +33,27 @@ func (v *vocabulary) learn(message []byte) {
 	}
 }
 
+// plain is attrs with every shared value written out.
+func (v *vocabulary) plain(attrs []byte) (b []byte) {
+	for len(attrs) > 0 {
+		k, n := binary.Uvarint(attrs)
+		attrs = attrs[n:]
+		ref, n := binary.Uvarint(attrs)
+		attrs = attrs[n:]
+		var value []byte
+		if ref == 0 {
+			size, n := binary.Uvarint(attrs)
+			value, attrs = attrs[n:n+int(size)], attrs[n+int(size):]
+		} else {
+			value = v.values[ref-1]
+		}
+		b = binary.AppendUvarint(b, k)
+		b = binary.AppendUvarint(b, uint64(len(value)))
+		b = append(b, value...)
+	}
+	return b
+}
+
 // encode writes a feature's attributes in the order of the fields.
 func (v *vocabulary) encode(attributes map[string]any) ([]byte, error) {
 	var b, message []byte

@@ -26,8 +26,6 @@ type cache struct {
 	bytes atomic.Int64
 }
 
-func newCache() *cache { return new(cache) }
-
 func key(at maptile.Tile) uint64 { return uint64(at.Z)<<56 | uint64(at.X)<<28 | uint64(at.Y) }
 
 func (c *cache) get(at maptile.Tile) *Tile {

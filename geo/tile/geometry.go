@@ -12,7 +12,7 @@ const (
 )
 
 // shape writes s as the commands of an MVT geometry into e.geometry; false where nothing of it is in the tile.
-func (e *encoder) shape(s *shape, v *view, q *box) bool {
+func (e *encoder) shape(s *shape, v *window, q *box) bool {
 	e.geometry = e.geometry[:0]
 	e.cursor = ipt{}
 	switch s.kind {
@@ -45,7 +45,7 @@ func (e *encoder) step(p ipt) {
 
 func within(p ipt) bool { return p.x >= low && p.x < high && p.y >= low && p.y < high }
 
-func (e *encoder) points(s *shape, v *view) {
+func (e *encoder) points(s *shape, v *window) {
 	e.a = e.a[:0]
 	for _, p := range s.pts {
 		if u := v.unit(p, 0); within(u) { // points are not rounded coarsely: nothing has to meet
@@ -61,7 +61,7 @@ func (e *encoder) points(s *shape, v *view) {
 	}
 }
 
-func (e *encoder) lines(s *shape, v *view, cut bool) {
+func (e *encoder) lines(s *shape, v *window, cut bool) {
 	from := int32(0)
 	for _, part := range s.parts {
 		e.a = e.a[:0]
@@ -164,7 +164,7 @@ func round(v float64) int64 {
 	return int64(v + .5)
 }
 
-func (e *encoder) rings(s *shape, v *view, cut bool) {
+func (e *encoder) rings(s *shape, v *window, cut bool) {
 	from := int32(0)
 	drawn := false // the outer ring that the holes belong to
 	for _, part := range s.parts {

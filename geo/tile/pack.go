@@ -13,6 +13,7 @@ type item struct {
 	near    *shape
 	far     *shape // nil: near at every zoom
 	minZoom uint8
+	desk    bool
 	attrs   []byte // see attributes.go
 }
 
@@ -55,13 +56,6 @@ func newPack(items []*item) *pack {
 		level = up
 	}
 	return p
-}
-
-func (p *pack) box() box {
-	if len(p.levels) == 0 {
-		return nothing
-	}
-	return p.levels[len(p.levels)-1][0]
 }
 
 // search appends the items whose box meets q, in order.

@@ -1,8 +1,11 @@
 package tile
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -24,11 +27,15 @@ type set struct {
 	state atomic.Pointer[state]
 }
 
-// state is a snapshot of a set's layers, and the tiles made of it or of states that look the same there.
+// state is a snapshot of a set's layers, and the tiles made of it, for each view, or of states that look the same there.
 type state struct {
 	layers []*layerState
-	cache  *cache
+	caches *[views]cache
+	source Source // nil: the layers
 }
+
+// Source makes the plain bytes of a tile elsewhere, for a set that is too large for memory.
+type Source func(ctx context.Context, at maptile.Tile, view View) ([]byte, error)
 
 // layerState is a snapshot of a layer: most of it packed, what came since beside it.
 type layerState struct {
@@ -40,7 +47,7 @@ type layerState struct {
 }
 
 // NewStore returns a store of empty sets; sets and layers are fixed from here on. A set that cannot be served (no
-// layers, two of one name, a MaxZoom over 20) is a mistake in the program: it panics.
+// layers, two of one name, a MaxZoom over 20, Desk fields before others) is a mistake in the program: it panics.
 func NewStore(sets ...Set) *Store {
 	s := &Store{sets: map[string]*set{}}
 	for _, spec := range sets {
@@ -48,9 +55,12 @@ func NewStore(sets ...Set) *Store {
 			panic(fmt.Sprintf("tile: set %q cannot be served", spec.Name))
 		}
 		st := &set{spec: spec}
-		first := &state{cache: newCache()}
+		first := &state{caches: new([views]cache)}
 		for i := range spec.Layers {
 			l := &st.spec.Layers[i]
+			if slices.ContainsFunc(l.Fields[:l.keys(Wall)], func(f Field) bool { return f.Desk }) || slices.ContainsFunc(l.Fields[l.keys(Wall):], func(f Field) bool { return !f.Desk }) {
+				panic(fmt.Sprintf("tile: layer %q has Desk fields before others", l.Name))
+			}
 			first.layers = append(first.layers, &layerState{spec: l, vocab: newVocabulary(l.Fields), pack: newPack(nil)})
 		}
 		st.state.Store(first)
@@ -75,7 +85,22 @@ func (s *Store) find(name, layer string) (*set, int, error) {
 	return st, i, nil
 }
 
-// Replace puts features in the place of everything in set's layer. Of two with one ID the later counts.
+// keys is how many of the layer's fields view has.
+func (l *Layer) keys(view View) int {
+	if view == Desk {
+		return len(l.Fields)
+	}
+	n := 0
+	for _, f := range l.Fields {
+		if !f.Desk {
+			n++
+		}
+	}
+	return n
+}
+
+// Replace puts features in the place of everything in set's layer. Of two with one ID the later counts. Tiles stay where
+// nothing is different.
 func (s *Store) Replace(set, layer string, features []Feature) error {
 	st, i, err := s.find(set, layer)
 	if err != nil {
@@ -87,11 +112,16 @@ func (s *Store) Replace(set, layer string, features []Feature) error {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.change(i, next, nil)
+	old := st.state.Load()
+	touched, few := old.layers[i].differences(next)
+	if !few || old.source != nil {
+		touched = nil
+	}
+	st.change(i, next, touched)
 	return nil
 }
 
-// Put adds features to set's layer, or replaces those with the same ID. With an error nothing is changed.
+// Put adds features to set's layer, or replaces those with the same ID; what is as it was stays. With an error nothing is changed.
 func (s *Store) Put(set, layer string, features ...Feature) error {
 	st, i, err := s.find(set, layer)
 	if err != nil {
@@ -105,10 +135,15 @@ func (s *Store) Put(set, layer string, features ...Feature) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", layer, err)
 		}
+		if before := next.find(it.id); before != nil && before.same(it, next.vocab, next.vocab) {
+			continue
+		}
 		touched = append(next.drop(it.id, touched), it.box)
 		next.fresh[it.id] = it
 	}
-	st.change(i, next.settle(), touched)
+	if len(touched) > 0 {
+		st.change(i, next.settle(), touched)
+	}
 	return nil
 }
 
@@ -124,7 +159,9 @@ func (s *Store) Delete(set, layer string, ids ...uint64) error {
 	for _, id := range ids {
 		touched = next.drop(id, touched)
 	}
-	st.change(i, next.settle(), touched)
+	if len(touched) > 0 {
+		st.change(i, next.settle(), touched)
+	}
 	return nil
 }
 
@@ -132,39 +169,132 @@ func (s *Store) Delete(set, layer string, ids ...uint64) error {
 // The state is replaced first and tiles are dropped after: see cache.put.
 func (st *set) change(i int, next *layerState, touched []box) {
 	old := st.state.Load()
-	now := &state{layers: slices.Clone(old.layers), cache: old.cache}
-	now.layers[i] = next
+	now := &state{layers: slices.Clone(old.layers), caches: old.caches, source: old.source}
+	if next != nil {
+		now.layers[i], now.source = next, nil
+	}
 	if touched == nil {
-		now.cache = newCache()
+		now.caches = new([views]cache)
 	}
 	st.state.Store(now)
 	for _, b := range touched {
-		now.cache.drop(b, st.spec.MinZoom, st.spec.MaxZoom)
+		for v := range now.caches {
+			now.caches[v].drop(b, st.spec.MinZoom, st.spec.MaxZoom)
+		}
 	}
 }
 
-// Tile returns one tile of set: ErrNoLayer for an unknown set, ErrNoTile outside its zooms.
-func (s *Store) Tile(set string, at maptile.Tile) (*Tile, error) {
+// Delegate empties set and leaves its tiles to source from now on; Touch says where they change. Replace takes it back.
+func (s *Store) Delegate(set string, source Source) error {
+	st := s.sets[set]
+	if st == nil {
+		return fmt.Errorf("%w: %s", ErrNoLayer, set)
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	now := &state{caches: new([views]cache), source: source}
+	for i := range st.spec.Layers {
+		l := &st.spec.Layers[i]
+		now.layers = append(now.layers, &layerState{spec: l, vocab: newVocabulary(l.Fields), pack: newPack(nil)})
+	}
+	st.state.Store(now)
+	return nil
+}
+
+// Delegated says that set's tiles come from a Source.
+func (s *Store) Delegated(set string) bool { return s.sets[set].state.Load().source != nil }
+
+// Touch drops the tiles of a delegated set that show one of the bounds; with none, all.
+func (s *Store) Touch(set string, bounds ...orb.Bound) error {
+	st := s.sets[set]
+	if st == nil {
+		return fmt.Errorf("%w: %s", ErrNoLayer, set)
+	}
+	var touched []box
+	for _, b := range bounds {
+		touched = append(touched, nothing.add(world(b.Min)).add(world(b.Max)))
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.change(0, nil, touched)
+	return nil
+}
+
+// differences are the bounds of what is not the same in both; few is false where it is so much that all tiles may go.
+func (l *layerState) differences(next *layerState) (touched []box, few bool) {
+	const many = 2000
+	touched = []box{}
+	was := map[uint64]*item{}
+	for it := range l.all() {
+		was[it.id] = it
+	}
+	for it := range next.all() {
+		before := was[it.id]
+		delete(was, it.id)
+		switch {
+		case before == nil:
+			touched = append(touched, it.box)
+		case !before.same(it, l.vocab, next.vocab):
+			touched = append(touched, before.box, it.box)
+		}
+		if len(touched) > many {
+			return nil, false
+		}
+	}
+	for _, it := range was {
+		touched = append(touched, it.box)
+	}
+	return touched, len(touched) <= many
+}
+
+// all is every item of the layer.
+func (l *layerState) all() iter.Seq[*item] {
+	return func(yield func(*item) bool) {
+		for _, it := range l.pack.items {
+			if _, gone := l.gone[it.id]; !gone && !yield(it) {
+				return
+			}
+		}
+		for _, it := range l.fresh {
+			if !yield(it) {
+				return
+			}
+		}
+	}
+}
+
+// same says that two items are drawn alike.
+func (it *item) same(other *item, mine, theirs *vocabulary) bool {
+	return it.desk == other.desk && it.minZoom == other.minZoom && it.near.same(other.near) && it.far.same(other.far) &&
+		bytes.Equal(mine.plain(it.attrs), theirs.plain(other.attrs))
+}
+
+// Tile returns one tile of set for view: ErrNoLayer for an unknown set, ErrNoTile outside its zooms. ctx is that of a Source.
+func (s *Store) Tile(ctx context.Context, set string, at maptile.Tile, view View) (*Tile, error) {
 	st, err := s.serves(set, at)
 	if err != nil {
 		return nil, err
 	}
 	now := st.state.Load()
-	if t := now.cache.get(at); t != nil {
+	kept := &now.caches[view]
+	if t := kept.get(at); t != nil {
 		return t, nil
 	}
-	t := now.encode(at)
-	now.cache.put(at, t, func() bool { return st.state.Load() == now })
+	t, err := now.encode(ctx, at, view)
+	if err != nil {
+		return nil, fmt.Errorf("tile %s %d/%d/%d: %w", set, at.Z, at.X, at.Y, err)
+	}
+	kept.put(at, t, func() bool { return st.state.Load() == now })
 	return t, nil
 }
 
 // Encode is Tile past the cache: it makes the tile anew and does not keep it.
-func (s *Store) Encode(set string, at maptile.Tile) (*Tile, error) {
+func (s *Store) Encode(ctx context.Context, set string, at maptile.Tile, view View) (*Tile, error) {
 	st, err := s.serves(set, at)
 	if err != nil {
 		return nil, err
 	}
-	return st.state.Load().encode(at), nil
+	return st.state.Load().encode(ctx, at, view)
 }
 
 // serves finds the set and checks the address.
@@ -179,13 +309,14 @@ func (s *Store) serves(name string, at maptile.Tile) (*set, error) {
 	return st, nil
 }
 
-// bound is the extent of all features of the set.
-func (st *set) bound() (orb.Bound, bool) {
+// bound is the extent of all features of the set that view has.
+func (st *set) bound(view View) (orb.Bound, bool) {
 	all := nothing
 	for _, l := range st.state.Load().layers {
-		all = all.union(l.pack.box())
-		for _, it := range l.fresh {
-			all = all.union(it.box)
+		for it := range l.all() {
+			if !it.desk || view == Desk {
+				all = all.union(it.box)
+			}
 		}
 	}
 	if all == nothing {
@@ -244,7 +375,7 @@ func (l *layerState) learn(features []Feature) error {
 
 // item prepares a feature.
 func (l *layerState) item(f *Feature) (*item, error) {
-	it := &item{id: f.ID, near: newShape(f.Geometry), minZoom: uint8(f.MinZoom)}
+	it := &item{id: f.ID, near: newShape(f.Geometry), minZoom: uint8(f.MinZoom), desk: f.Desk}
 	if it.near == nil {
 		return nil, fmt.Errorf("feature %d: %w", f.ID, errNoGeometry)
 	}
@@ -275,6 +406,19 @@ func (l *layerState) edit() (*layerState, []box) {
 		next.gone, next.fresh = map[uint64]struct{}{}, map[uint64]*item{}
 	}
 	return &next, []box{}
+}
+
+// find is the item of that id; nil if there is none.
+func (l *layerState) find(id uint64) *item {
+	if it := l.fresh[id]; it != nil {
+		return it
+	}
+	if i, ok := l.pack.byID[id]; ok {
+		if _, gone := l.gone[id]; !gone {
+			return l.pack.items[i]
+		}
+	}
+	return nil
 }
 
 // drop takes id out of a copy under change and adds its bound to touched.

@@ -35,7 +35,18 @@ type Feature struct {
 	MinZoom maptile.Zoom
 	// Attributes must be fields of the layer: string, bool, whole numbers, float64. nil values are left out.
 	Attributes map[string]any
+	// Desk features are in the Desk view alone.
+	Desk bool
 }
+
+// View is for whom a tile is made.
+type View uint8
+
+const (
+	Wall View = iota // whoever may look at the map
+	Desk             // those who may know of 保密 cameras, at a desk
+	views
+)
 
 // FieldType is a TileJSON field type.
 type FieldType string
@@ -50,6 +61,8 @@ const (
 type Field struct {
 	Name string
 	Type FieldType
+	// Desk fields are in the Desk view alone; they come last in their layer.
+	Desk bool
 }
 
 // Layer is one MVT layer of a set.
@@ -133,13 +146,13 @@ type VectorLayer struct {
 	MaxZoom int               `json:"maxzoom"`
 }
 
-// TileJSON describes set; url is the template with {z}, {x} and {y}. Its bounds are those of the features, or the world.
-func (s *Store) TileJSON(set, url string) (*TileJSON, error) {
+// TileJSON describes set as view has it; url is the template with {z}, {x} and {y}. Its bounds are those of the features, or the world.
+func (s *Store) TileJSON(set string, view View, url string) (*TileJSON, error) {
 	st := s.sets[set]
 	if st == nil {
 		return nil, ErrNoLayer
 	}
-	bound, ok := st.bound()
+	bound, ok := st.bound(view)
 	if !ok {
 		bound = orb.Bound{Min: orb.Point{-180, -maxLat}, Max: orb.Point{180, maxLat}}
 	}
@@ -153,7 +166,7 @@ func (s *Store) TileJSON(set, url string) (*TileJSON, error) {
 	}
 	for _, l := range st.spec.Layers {
 		fields := make(map[string]string, len(l.Fields))
-		for _, f := range l.Fields {
+		for _, f := range l.Fields[:l.keys(view)] {
 			fields[f.Name] = string(f.Type)
 		}
 		j.VectorLayers = append(j.VectorLayers, VectorLayer{l.Name, fields, j.MinZoom, j.MaxZoom})

@@ -32,7 +32,7 @@ func newStore() *tile.Store {
 // decode reads a tile's layers by name with another implementation.
 func decode(t testing.TB, s *tile.Store, set string, at maptile.Tile) map[string][]*geojson.Feature {
 	t.Helper()
-	got, err := s.Tile(set, at)
+	got, err := s.Tile(t.Context(), set, at, tile.Wall)
 	if err != nil {
 		t.Fatalf("%s %v: %v", set, at, err)
 	}
@@ -122,7 +122,7 @@ func TestATileAddressOutsideTheSet(t *testing.T) {
 		{"a good one", "things", maptile.New(255, 255, 8), nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if _, err := s.Tile(tc.set, tc.at); !errors.Is(err, tc.err) {
+			if _, err := s.Tile(t.Context(), tc.set, tc.at, tile.Wall); !errors.Is(err, tc.err) {
 				t.Error(err)
 			}
 		})
@@ -257,7 +257,7 @@ func TestSharedBordersStayShared(t *testing.T) {
 			t.Fatal(err)
 		}
 		for z := maptile.Zoom(8); z <= 17; z++ {
-			got, err := s.Tile("things", maptile.At(orb.Point{lon + size*.5, lat + size*.5}, z))
+			got, err := s.Tile(t.Context(), "things", maptile.At(orb.Point{lon + size*.5, lat + size*.5}, z), tile.Wall)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,7 +284,7 @@ func TestAChangeDropsExactlyTheTilesUnderIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	get := func(p orb.Point, z maptile.Zoom) *tile.Tile {
-		got, err := s.Tile("things", maptile.At(p, z))
+		got, err := s.Tile(t.Context(), "things", maptile.At(p, z), tile.Wall)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -354,7 +354,7 @@ func TestTheSameFeaturesHaveTheSameETag(t *testing.T) {
 		if err := s.Replace("things", "points", f); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Tile("things", maptile.At(orb.Point{110, 40.4}, 15))
+		got, err := s.Tile(t.Context(), "things", maptile.At(orb.Point{110, 40.4}, 15), tile.Wall)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -426,7 +426,7 @@ func TestTileJSON(t *testing.T) {
 	if err := s.Put("things", "areas", tile.Feature{ID: 1, Geometry: square(110, 40.4, 0.02)}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.TileJSON("things", "/tiles/things/{z}/{x}/{y}.mvt")
+	got, err := s.TileJSON("things", tile.Wall, "/tiles/things/{z}/{x}/{y}.mvt")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -439,7 +439,7 @@ func TestTileJSON(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := s.TileJSON("nothing", ""); !errors.Is(err, tile.ErrNoLayer) {
+	if _, err := s.TileJSON("nothing", tile.Wall, ""); !errors.Is(err, tile.ErrNoLayer) {
 		t.Error(err)
 	}
 }

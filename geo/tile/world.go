@@ -2,6 +2,7 @@ package tile
 
 import (
 	"math"
+	"slices"
 
 	"github.com/paulmach/orb"
 )
@@ -84,6 +85,11 @@ const (
 type part struct {
 	end  int32 // in pts
 	hole bool
+}
+
+// same says that two shapes are drawn alike; nil is like nil alone.
+func (s *shape) same(t *shape) bool {
+	return s == t || s != nil && t != nil && s.kind == t.kind && slices.Equal(s.pts, t.pts) && slices.Equal(s.parts, t.parts)
 }
 
 // newShape turns g over; nil where nothing is left of it. Outer rings get a positive area with y down, holes a negative

@@ -3,7 +3,7 @@ import type { Named } from '../i18n'
 
 export type AlarmPriority = 'high' | 'medium' | 'low'
 export type AlarmState = 'unacknowledged' | 'acknowledged' | 'returned' | 'shelved' | 'out_of_service' | 'normal'
-export type AlarmSource = 'overdue' | 'group' | 'camera' | 'screen' | 'cases' | 'sos' | 'sensor'
+export type AlarmSource = 'overdue' | 'group' | 'camera' | 'screen' | 'cases' | 'fence' | 'sos' | 'sensor'
 export type AlarmMove = 'acknowledge' | 'shelve' | 'unshelve' | 'out_of_service' | 'return_to_service' | 'clear'
 
 export interface AlarmItem {

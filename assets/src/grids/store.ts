@@ -3,6 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, shallowRef } from 'vue'
 import { request } from '../access/http'
 import type { Place } from '../cases/types'
+import { t } from '../i18n'
 import type { LiveEvent } from '../live/messages'
 
 export interface Grid {
@@ -27,13 +28,15 @@ export interface GridCard extends Grid {
 export interface Fault {
   type: 'Feature'
   properties: {
-    kind: 'gap' | 'overlap' | 'outside' | 'uncovered' | 't_vertex'
+    kind: 'crossed' | 'gap' | 'overlap' | 'outside' | 'uncovered' | 't_vertex'
     cells: string[]
     parent?: string
     area_m2: number
     width_m: number
     sliver: boolean
     at: [number, number]
+    /** What the map calls it. */
+    word?: string
   }
   geometry: Geometry
 }
@@ -47,6 +50,8 @@ export interface TownMapInfo {
   bounds: [number, number, number, number]
   center: [number, number]
   layers: string[]
+  /** Pictures under everything; null or absent: the site's own backdrop. */
+  basemap?: { minzoom: number; maxzoom: number; tile_size: number; attribution: string } | null
   title: string
   /** IANA name; a server that does not say is in China. */
   time_zone?: string
@@ -75,7 +80,12 @@ export const useGrids = defineStore('grids', () => {
   }
 
   async function loadFaults(): Promise<void> {
-    faults.value = await request<Faults>('/api/v1/grids/coverage')
+    showFaults(await request<Faults>('/api/v1/grids/coverage'))
+  }
+
+  function showFaults(found: Faults): void {
+    for (const { properties } of found.features) properties.word = t(`grids.fault.${properties.kind}`)
+    faults.value = found
   }
 
   function apply(event: LiveEvent): void {
@@ -111,5 +121,5 @@ export const useGrids = defineStore('grids', () => {
     revision.value = { ...revision.value, [layer]: (revision.value[layer] ?? 0) + 1 }
   }
 
-  return { grids, cells, streets, map, faults, revision, timeZone, load, loadFaults, reload: load, apply }
+  return { grids, cells, streets, map, faults, revision, timeZone, load, loadFaults, showFaults, reload: load, apply }
 })

@@ -23,6 +23,9 @@ export interface StyleInput {
   /** What this site serves; a site without a backdrop has its grids on plain ground. */
   layers: readonly string[]
   revision: Readonly<Record<string, number>>
+  /** Pictures from our own server in the place of the backdrop. */
+  basemap: { minzoom: number; maxzoom: number; tile_size: number } | null
+  dark: boolean
 }
 
 /** Layers of cameras, which answer to a click, topmost first. */
@@ -38,8 +41,12 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     coverage: { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
   }
   for (const layer of tileLayers) {
-    if (!input.layers.includes(layer)) continue
+    if (!input.layers.includes(layer) || (layer === 'backdrop' && input.basemap !== null)) continue
     sources[layer] = { type: 'vector', tiles: [tileUrl(layer, input)], minzoom: 8, maxzoom: 17, ...own[layer] }
+  }
+  if (input.basemap !== null) {
+    const { minzoom, maxzoom, tile_size: tileSize } = input.basemap
+    sources['basemap'] = { type: 'raster', tiles: [`${input.origin}/basemap/{z}/{x}/{y}`], tileSize, minzoom, maxzoom }
   }
   // A small screen sees the ground from further off, but its tiles hold no more for that: nothing is moved down.
   const shift = Math.max(0, Math.log2(input.scale))
@@ -67,7 +74,7 @@ const own: Record<TileLayer, { promoteId?: Record<string, string> }> = {
   cameras: { promoteId: { cameras: 'id' } },
 }
 
-function ground({ palette: p }: StyleInput): LayerSpecification[] {
+function ground({ palette: p, dark }: StyleInput): LayerSpecification[] {
   const fill = (id: string, sourceLayer: string, color: DataDrivenPropertyValueSpecification<string>): LayerSpecification => ({
     id,
     type: 'fill',
@@ -77,6 +84,8 @@ function ground({ palette: p }: StyleInput): LayerSpecification[] {
   })
   return [
     { id: 'ground', type: 'background', paint: { 'background-color': p['map-ground'] } },
+    // Pictures are made for paper: at night they are dimmed, so that cases and grids stand out.
+    { id: 'basemap', type: 'raster', source: 'basemap', paint: { 'raster-fade-duration': 0, 'raster-saturation': -0.5, 'raster-brightness-max': dark ? 0.45 : 1, 'raster-contrast': dark ? -0.1 : 0 } },
     fill('land', 'land', p['map-land']),
     fill('block', 'block', ['match', ['get', 'kind'], ['commercial', 'market', 'industrial'], p['map-block-warm'], p['map-block']]),
     fill('green', 'green', p['map-green']),
@@ -327,6 +336,14 @@ function coverage({ palette: p, scale }: StyleInput): LayerSpecification[] {
       minzoom: 14,
       filter: ['==', ['geometry-type'], 'Point'],
       paint: { 'circle-radius': 3 * scale, 'circle-color': p['map-ground'], 'circle-stroke-color': p.critical, 'circle-stroke-width': 1.5 * scale },
+    },
+    {
+      id: 'coverage-word',
+      type: 'symbol',
+      source: 'coverage',
+      minzoom: 13,
+      layout: { 'text-field': ['get', 'word'], 'text-font': font, 'text-size': 12 * scale, 'text-offset': [0, 1], 'text-anchor': 'top' },
+      paint: { 'text-color': p.critical, 'text-halo-color': p['map-halo'], 'text-halo-width': 1.5 * scale },
     },
   ]
 }
