@@ -18,6 +18,7 @@ import (
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/api"
 	"gridwall/dashboard/cameras"
+	"gridwall/dashboard/cameras/seal"
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
@@ -44,6 +45,8 @@ type Config struct {
 	WebRTCAddr string
 	// RTSP is where video goes out for other players; nil: it does not.
 	RTSP net.Listener
+	// CameraKeys seal the credentials of cameras; nil (tests): they lie open.
+	CameraKeys *seal.Keyring
 	// CameraNet is where cameras may be, and whom rtsps ones are signed by.
 	CameraNet rtsp.Net
 	// SettableClock lets administrators stop the clock: for scenarios, drills and the demo.
@@ -96,7 +99,12 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if d.places, err = geo.Open(ctx, c.Pool); err != nil {
 		return nil, err
 	}
-	d.cameras = cameras.New(c.Pool, d.places.Tiles(), now, c.Log)
+	if c.CameraKeys != nil {
+		if err := cameras.Seal(ctx, c.Pool, c.CameraKeys); err != nil {
+			return nil, err
+		}
+	}
+	d.cameras = cameras.New(c.Pool, c.CameraKeys, d.places.Tiles(), now, c.Log)
 	d.hub = streams.New(streams.Config{Log: c.Log, OnStatus: d.cameras.OnStatus, Net: c.CameraNet})
 	d.cameras.Use(d.hub)
 	if err := d.cameras.Load(ctx); err != nil {

@@ -16,6 +16,7 @@ type settings struct {
 	webRTCAddr string // UDP of WebRTC video; empty: the host of addr, a free port
 	rtspAddr   string // TCP of RTSP video for other players; off: none; empty: the host of addr, port 8554 if it is free
 	cameraNets string // networks that cameras may be in; empty: all but this machine's own
+	cameraKeys string // file of the keys that seal cameras' credentials; empty: camera.keys in dataDir
 	cameraCA   string // file of certificates that sign rtsps cameras; empty: the system's
 	dataDir    string // folder of the private cluster and the demo
 	database   string // DATABASE_URL; empty: the private cluster
@@ -35,6 +36,7 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set.IntVar(&s.keepMonths, "keep-months", envInt("GRIDWALL_KEEP_MONTHS", 36), "whole months of the event log to keep beside the present one; 0 keeps all")
 	set.StringVar(&s.alarmRules, "alarm-rules", env("GRIDWALL_ALARM_RULES", ""), "file of the site's alarm rules (default those that are shipped)")
 	set.IntVar(&s.perAddress, "clients-per-address", envInt("GRIDWALL_CLIENTS_PER_ADDRESS", 256), "pages of one address that may follow at a time; behind a proxy all of them have its address")
+	set.StringVar(&s.cameraKeys, "camera-key-file", env("GRIDWALL_CAMERA_KEY_FILE", ""), "file of the keys that seal the credentials of cameras (default camera.keys in --data-dir, made at the first start); GRIDWALL_CAMERA_KEYS holds them itself")
 	s.databaseFlags(set)
 	set.Usage = func() {
 		fmt.Fprintf(set.Output(), "usage: gridwall %s\n", usage)
