@@ -198,3 +198,60 @@ func fileProblem(err error) error {
 	}
 	return err
 }
+
+func (s *Server) sweepCameras(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
+	s.Hub.Check()
+	return writeJSONCode(w, http.StatusAccepted, map[string]any{"cameras": len(s.Hub.Statuses())})
+}
+
+func (s *Server) testCamera(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	t, err := s.Cameras.Test(r.Context(), r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, t)
+}
+
+func (s *Server) strips(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	hours, err := queryInt(r, "hours", 24, 1, 168)
+	if err != nil {
+		return err
+	}
+	strips, err := s.Cameras.Strips(r.Context(), time.Now(), int(hours))
+	if err != nil {
+		return err
+	}
+	for id := range strips {
+		if _, err := s.Cameras.Get(id, secret(who)); err != nil {
+			delete(strips, id)
+		}
+	}
+	return writeJSON(w, map[string]any{"hours": hours, "cameras": strips})
+}
+
+// week is how far back availability goes unless said.
+const week = 7 * 24 * time.Hour
+
+func (s *Server) availability(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	if _, err := s.Cameras.Get(r.PathValue("id"), secret(who)); err != nil {
+		return err
+	}
+	to := time.Now()
+	from := to.Add(-week)
+	for name, into := range map[string]*time.Time{"from": &from, "to": &to} {
+		text := r.URL.Query().Get(name)
+		if text == "" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return badRequest("query_invalid", "参数 "+name+" 应为 RFC 3339 时间", "query parameter "+name+" is a time of RFC 3339")
+		}
+		*into = at
+	}
+	a, err := s.Cameras.Availability(r.Context(), r.PathValue("id"), from, to)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, a)
+}

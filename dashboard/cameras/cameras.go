@@ -102,6 +102,31 @@ func New(pool *pgxpool.Pool, keys *seal.Keyring, tiles *tile.Store, clock *clock
 // Secret says whether it is 保密: never on a wall, and on no list of those without the right.
 func (c *Camera) Secret() bool { return c.secret }
 
+// Test is what a look at a camera's pictures found, in words.
+type Test struct {
+	State streams.State `json:"state"`
+	Good  bool          `json:"good"`
+	// Lines say what was found, Advice what had better be changed.
+	Lines  []Text `json:"lines"`
+	Advice []Text `json:"advice"`
+	*Facts
+}
+
+// Facts are the numbers behind the lines.
+type Facts struct {
+	Codec         string   `json:"codec"`
+	Width         int      `json:"width"`
+	Height        int      `json:"height"`
+	FPS           float64  `json:"fps"`
+	BitsPerSecond float64  `json:"bits_per_second"`
+	GOP           int      `json:"gop"`
+	GOPSeconds    float64  `json:"gop_s"`
+	Audio         string   `json:"audio"`
+	ClockAheadS   *float64 `json:"clock_ahead_s"`
+	AnsweredS     float64  `json:"answered_s"`
+	FirstPictureS float64  `json:"first_picture_s"`
+}
+
 // Use gives the room its hub, which is made with OnStatus of this room.
 func (r *Room) Use(hub *streams.Hub) { r.hub = hub }
 

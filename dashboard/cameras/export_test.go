@@ -1,5 +1,10 @@
 package cameras
 
+import (
+	"context"
+	"time"
+)
+
 // Pulled is the address that a camera is pulled from.
 func Pulled(r *Room, id string) (string, error) {
 	c, err := r.Get(id, true)
@@ -17,3 +22,6 @@ func PulledSub(r *Room, id string) string {
 	}
 	return string(c.stream.sub)
 }
+
+// Keep makes days of old hours.
+func Keep(r *Room, ctx context.Context, now time.Time) error { return r.keep(ctx, now) }

@@ -172,6 +172,7 @@ func (c *camera) play(ctx context.Context) {
 	}
 	media := stream.Desc.Medias[0]
 	show := newShow(c)
+	var frozen [][]byte // the picture of Freeze
 	began := time.Now()
 	tick := time.NewTimer(0)
 	defer tick.Stop()
@@ -185,6 +186,14 @@ func (c *camera) play(ctx context.Context) {
 		nalus, err := show.next(c.server.config.Now())
 		if err != nil {
 			return
+		}
+		if c.is(Freeze) {
+			if frozen == nil && nalus[0][0]&0x1f == nalSPS {
+				frozen = nalus
+			}
+			if frozen != nil {
+				nalus = frozen
+			}
 		}
 		if send := !c.is(Stall); send && !(c.is(NoKeyframe) && nalus[0][0]&0x1f == nalSPS) {
 			packets, err := encoder.Encode(nalus)
