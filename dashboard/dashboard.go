@@ -20,6 +20,7 @@ import (
 	"gridwall/dashboard/api"
 	"gridwall/dashboard/audit"
 	"gridwall/dashboard/cameras"
+	"gridwall/dashboard/cameras/seal"
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
@@ -50,6 +51,8 @@ type Config struct {
 	WebRTCAddr string
 	// RTSP is where video goes out for other players; nil: it does not.
 	RTSP net.Listener
+	// CameraKeys seal the credentials of cameras; nil (tests): they lie open.
+	CameraKeys *seal.Keyring
 	// CameraNet is where cameras may be, and whom rtsps ones are signed by.
 	CameraNet rtsp.Net
 	// SettableClock lets administrators stop the clock: for scenarios, drills and the demo.
@@ -111,7 +114,12 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if d.places, err = geo.OpenWithin(ctx, c.Pool, geo.Budget{TileBytes: c.TileBytes, Log: c.Log}); err != nil {
 		return nil, err
 	}
-	d.cameras = cameras.New(c.Pool, d.places.Tiles(), now, c.Log)
+	if c.CameraKeys != nil {
+		if err := cameras.Seal(ctx, c.Pool, c.CameraKeys); err != nil {
+			return nil, err
+		}
+	}
+	d.cameras = cameras.New(c.Pool, c.CameraKeys, d.places.Tiles(), now, c.Log)
 	d.hub = streams.New(streams.Config{Log: c.Log, OnStatus: d.cameras.OnStatus, Net: c.CameraNet})
 	d.cameras.Use(d.hub)
 	if err := d.cameras.Load(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"gridwall/assets"
 	"gridwall/dashboard"
 	"gridwall/dashboard/access"
+	"gridwall/dashboard/cameras/seal"
 	"gridwall/migrations/dbtest"
 	"gridwall/streams/streamtest/film"
 )
@@ -68,7 +70,11 @@ func cinema(t *testing.T) (h *house, rtspURL string, log *journal) {
 	}
 	log = &journal{}
 	ctx, cancel := context.WithCancel(context.Background())
-	d, err := dashboard.Open(ctx, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: fstest.MapFS{}, WebRTCAddr: "127.0.0.1:0", RTSP: rtsp,
+	keys, err := seal.Open(filepath.Join(t.TempDir(), seal.File), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := dashboard.Open(ctx, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: fstest.MapFS{}, WebRTCAddr: "127.0.0.1:0", RTSP: rtsp, CameraKeys: keys,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		cancel()
@@ -225,6 +231,37 @@ func TestCredentialsOfCamerasAreNowhereWhileTheyFail(t *testing.T) {
 		out, _ := exec.Command("ffprobe", "-v", "debug", "-rtsp_transport", "tcp", "rtsp://token:"+h.tokens[access.Admin]+"@"+rtsp+"/"+id).CombinedOutput()
 		said.Write(out)
 	}
+	// A list with faults, in a dry run and in earnest, and one that is no list at all.
+	for _, path := range []string{"/api/v1/cameras/import?datum=wgs84&dry_run=true", "/api/v1/cameras/import?datum=wgs84", "/api/v1/cameras/import", "/api/v1/cameras/import?datum=geheim"} {
+		for _, list := range []string{
+			"id,name,地址,password,lon,lat,方位角\nC1,a,rtsp://admin:geheim@h/x,geheim,110,40,geheim\nC9,rtsp://admin:geheim@h/x,http://admin:geheim@h/x,geheim,,40,\n",
+			"id,name,地址,lon,lat\nC1,\"a,rtsp://admin:geheim@h/x,110,40\n", "rtsp://admin:geheim@h/x",
+			"id,name,url,lon,lat\nC8,neu,rtsp://admin:geheim@127.0.0.1:9/x,110.005,40.405\n",
+		} {
+			a := h.ask(access.Admin, "POST", path, []byte(list))
+			said.Write(bytes.ReplaceAll(a.body, []byte(`datum=geheim`), nil))
+		}
+	}
+	for _, id := range ids { // what is changed and removed while it fails
+		for _, body := range []map[string]any{{"ids": []string{id}, "action": "sub", "value": "auto"}, {"ids": []string{id}, "action": "disable"}, {"ids": []string{id}, "action": "enable"}, {"ids": []string{id}, "action": "geheim"}} {
+			said.Write(h.ask(access.Admin, "POST", "/api/v1/cameras/bulk", body).body)
+		}
+		save := map[string]any{"id": id, "name": id, "url": "rtsp://127.0.0.1:9/x", "username": "admin", "password": "geheim", "lon": 110.005, "lat": 40.405}
+		said.Write(h.ask(access.Admin, "POST", "/api/v1/cameras", save).body)
+		for _, path := range []string{"/record", "/changes", "/snapshot.jpg", ""} {
+			said.Write(h.ask(access.Admin, "GET", "/api/v1/cameras/"+id+path, nil).body)
+		}
+	}
+	for _, path := range []string{"/api/v1/cameras/registry?q=geh", "/api/v1/cameras/export.csv", "/api/v1/export/cameras.csv", "/ogc/collections/cameras/items", "/metrics"} {
+		said.Write(h.ask(access.Admin, "GET", path, nil).body)
+	}
+	if a := h.ask(access.Admin, "DELETE", "/api/v1/cameras/wrong", nil); a.code != http.StatusNoContent {
+		t.Errorf("remove: %d %s", a.code, a.body)
+	}
+	var kept string
+	if err := h.pool.QueryRow(t.Context(), `SELECT string_agg(t, ' ') FROM (SELECT c::text AS t FROM camera AS c UNION ALL SELECT c::text FROM camera_change AS c UNION ALL SELECT c::text FROM import_change AS c UNION ALL SELECT data::text FROM event) AS all_rows`).Scan(&kept); err != nil {
+		t.Fatal(err)
+	}
 	// A camera that cannot be saved is refused in words that do not repeat its address.
 	for _, url := range []string{"http://admin:geheim@h/x", "rtsp://admin:ge heim@%zz/x"} {
 		a := h.ask(access.Admin, "POST", "/api/v1/cameras", map[string]any{"id": "new", "name": "new", "url": url, "lon": 110.005, "lat": 40.405})
@@ -236,7 +273,7 @@ func TestCredentialsOfCamerasAreNowhereWhileTheyFail(t *testing.T) {
 	if !strings.Contains(log.String(), "camera lost") || !bytes.Contains(said.Bytes(), []byte("gridwall_streams_cameras")) {
 		t.Error("the log or the metrics were not looked at")
 	}
-	for where, text := range map[string]string{"an answer": said.String(), "the log": log.String()} {
+	for where, text := range map[string]string{"an answer": said.String(), "the log": log.String(), "the database": kept} {
 		for _, secret := range []string{"geheim", "ge/heim", "ge heim", "heim@"} {
 			if i := strings.Index(text, secret); i >= 0 {
 				t.Errorf("%q is in %s: …%s…", secret, where, text[max(i-150, 0):min(i+100, len(text))])

@@ -60,6 +60,14 @@ type Config struct {
 	KeyframeWait time.Duration
 	// Sweep is the pause between the starts of two health sweeps. Default 1 min; negative: no sweeps.
 	Sweep time.Duration
+	// Look is how often the sweep looks at the pictures of a camera that nobody watches, and not only asks whether it is
+	// there: the same picture, no keyframe, too slow, a wrong clock. Each look costs the camera a few seconds of video, so
+	// looks are spread over this time. Default 5 min; negative: never.
+	Look time.Duration
+	// LookFor bounds one look. Default 10 s: a keyframe that takes longer is no keyframe for people who wait for it.
+	LookFor time.Duration
+	// Frozen is how long every keyframe must be the same, bit for bit, for the picture to count as frozen. Default 30 s.
+	Frozen time.Duration
 	// ProbeTimeout is how long one probe may take. Default 5 s.
 	ProbeTimeout time.Duration
 	// ProbesPerSecond bounds how fast probes are started, Probes how many run at a time: a sweep must not
@@ -81,6 +89,7 @@ type Hub struct {
 	metrics metrics
 	notify  notifier
 	start   pending
+	checks  chan struct{} // somebody wants a sweep that looks at all
 	starts  starts
 
 	mu      sync.Mutex
@@ -96,6 +105,9 @@ func New(c Config) *Hub {
 	c.Stall = cmp.Or(c.Stall, 5*time.Second)
 	c.KeyframeWait = cmp.Or(c.KeyframeWait, 10*time.Second)
 	c.Sweep = cmp.Or(c.Sweep, time.Minute)
+	c.Frozen = cmp.Or(c.Frozen, 30*time.Second)
+	c.Look = cmp.Or(c.Look, 5*time.Minute)
+	c.LookFor = cmp.Or(c.LookFor, 10*time.Second)
 	c.ProbeTimeout = cmp.Or(c.ProbeTimeout, 5*time.Second)
 	c.ProbesPerSecond = cmp.Or(c.ProbesPerSecond, 50)
 	c.Probes = cmp.Or(c.Probes, 64)
@@ -108,6 +120,7 @@ func New(c Config) *Hub {
 		streams: make(map[string]*stream),
 		notify:  notifier{changed: make(map[string]Status), wake: make(chan struct{}, 1)},
 		start:   pending{wake: make(chan struct{}, 1)},
+		checks:  make(chan struct{}, 1),
 	}
 }
 

@@ -330,7 +330,7 @@ func TestThreeRefusalsStopTheTriesUntilTheAddressChanges(t *testing.T) {
 func TestRetryLiftsTheLock(t *testing.T) {
 	room := cameras(t, streamtest.Config{Cameras: one})
 	_ = room.SetFault("C001", streamtest.Refuse)
-	h := hub(t, streams.Config{Sweep: 20 * time.Millisecond, ProbesPerSecond: 1000})
+	h := hub(t, streams.Config{Sweep: 20 * time.Millisecond, Look: never, ProbesPerSecond: 1000})
 	h.Set([]streams.Camera{{ID: "C001", URL: room.URL("C001")}})
 	locked := func() bool {
 		s, _ := h.Status("C001")
@@ -396,7 +396,7 @@ func TestTheSweepOf309CamerasTellsOnlyChanges(t *testing.T) {
 	var mu sync.Mutex
 	told := map[string][]streams.State{}
 	h := hub(t, streams.Config{
-		Sweep: 3 * time.Second, ProbesPerSecond: 400,
+		Sweep: 3 * time.Second, Look: never, ProbesPerSecond: 400,
 		OnStatus: func(id string, s streams.Status) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -13,6 +13,7 @@ type metrics struct {
 	pulls, viewers, sweepSeconds           atomic.Int64
 	framesIn, bytesIn, framesOut, bytesOut atomic.Uint64
 	lost, damaged, reconnects, probes      atomic.Uint64
+	looks                                  atomic.Uint64
 }
 
 type metricDesc struct {
@@ -46,6 +47,8 @@ var metricDescs = []metricDesc{
 		func(m *metrics) float64 { return float64(m.reconnects.Load()) }),
 	metric("probes_total", "Health probes made.", prometheus.CounterValue,
 		func(m *metrics) float64 { return float64(m.probes.Load()) }),
+	metric("looks_total", "Probes that looked at the pictures.", prometheus.CounterValue,
+		func(m *metrics) float64 { return float64(m.looks.Load()) }),
 	metric("sweep_seconds", "How long the last health sweep took.", prometheus.GaugeValue,
 		func(m *metrics) float64 { return time.Duration(m.sweepSeconds.Load()).Seconds() }),
 }

@@ -23,14 +23,19 @@ const (
 	AuthFailed State = "auth_failed" // 认证失败
 	NoKeyframe State = "no_keyframe" // 无关键帧: data arrives but nothing that a decoder can start with
 	WrongCodec State = "wrong_codec" // 编码不支持
+	Frozen     State = "frozen"      // 画面冻结: pictures arrive and are all the same
+	Late       State = "late"        // 延迟: pictures come too slowly, or the clock is wrong
 	Stalled    State = "stalled"     // 画面停滞: connected, but no frame for Config.Stall
 )
 
 // States in the order in which lists and metrics show them.
-var States = []State{Unknown, Online, Connecting, Live, Offline, AuthFailed, NoKeyframe, WrongCodec, Stalled}
+var States = []State{Unknown, Online, Connecting, Live, Offline, AuthFailed, NoKeyframe, WrongCodec, Frozen, Late, Stalled}
 
 // Up tells whether the camera counts as online.
-func (s State) Up() bool { return s == Online || s == Connecting || s == Live }
+func (s State) Up() bool { return s == Online || s == Connecting || s == Live || s == Late }
+
+// Plays tells whether the camera gives pictures, whatever is wrong with them.
+func (s State) Plays() bool { return s.Up() || s == Frozen }
 
 // Text is a sentence for people in both languages.
 type Text struct {
@@ -55,6 +60,10 @@ func (s State) Text() Text {
 		return Text{"无关键帧", "no keyframe"}
 	case WrongCodec:
 		return Text{"编码不支持", "codec not supported"}
+	case Frozen:
+		return Text{"画面冻结", "picture frozen"}
+	case Late:
+		return Text{"延迟", "late"}
 	case Stalled:
 		return Text{"画面停滞", "picture stalled"}
 	}
@@ -92,6 +101,8 @@ func diagnose(err error) (State, Text) {
 			"视频编码为 " + codec.Codec + ",请在摄像机上改为 H.264 或 H.265",
 			"the video is " + codec.Codec + "; set the camera to H.264 or H.265",
 		}
+	case errors.Is(err, rtsp.ErrNoKeyframe):
+		return NoKeyframe, Text{"没有收到关键帧,请在摄像机上缩短关键帧间隔", "no keyframe came; shorten the camera's keyframe interval"}
 	case errors.Is(err, rtsp.ErrTimeout):
 		return Stalled, Text{"已连接,但长时间没有画面数据", "connected, but no picture data for a long time"}
 	case errors.Is(err, rtsp.ErrNotFound):

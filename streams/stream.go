@@ -36,6 +36,8 @@ type stream struct {
 	ring    ring
 	wake    chan struct{}     // closed when the ring grows; nil while nobody waits
 	woken   []chan<- struct{} // of readers that follow many streams
+	same    sameness
+	lookAt  time.Time // when the sweep is to look at the pictures again
 	codec   av.CodecData
 	sound   av.CodecData // of this pull; nil: none
 	sounds  soundClock
@@ -57,7 +59,7 @@ var (
 func newStream(h *Hub, c Camera) *stream {
 	return &stream{
 		hub: h, id: c.ID, camera: c, log: h.log.With("camera", c.ID),
-		status: Status{State: Unknown}, poke: make(chan struct{}, 1), idle: time.Now(),
+		status: Status{State: Unknown}, lookAt: h.firstLook(time.Now()), same: sameness{least: h.config.Frozen}, poke: make(chan struct{}, 1), idle: time.Now(),
 	}
 }
 
@@ -87,7 +89,7 @@ func (s *stream) run(ctx context.Context) {
 			s.playing, s.framed = time.Time{}, time.Time{}
 			s.codec, s.sound = nil, nil
 			s.clock.resume()
-			if s.status.State == Unknown || s.status.State == Online {
+			if s.status.State == Unknown || s.status.State == Online || s.status.State == Late {
 				s.setStatus(Connecting, Text{})
 			}
 		}
@@ -346,7 +348,9 @@ func (s *stream) onPacket(p av.Packet) {
 	s.framed = now
 	s.ring.add(&Packet{Packet: p, Codec: s.codec, With: s.sound, Sequence: s.frames, Arrived: now})
 	s.frames++
-	if s.status.State != Live {
+	if s.same.see(p.Data, p.IsKeyFrame, now) {
+		s.setStatus(Frozen, s.same.reason(now))
+	} else if s.status.State != Live && (s.status.State != Frozen || s.same.moved) {
 		s.setStatus(Live, Text{})
 	}
 	s.wakeReaders()
@@ -398,4 +402,4 @@ func (s *stream) setStatus(state State, reason Text) bool {
 }
 
 // failing tells that there is a reason why no picture comes. s.mu is held.
-func (s *stream) failing() bool { return s.status.Reason != Text{} }
+func (s *stream) failing() bool { return s.status.Reason != Text{} && !s.status.State.Plays() }

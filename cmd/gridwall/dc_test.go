@@ -37,7 +37,7 @@ func realData(t *testing.T) string {
 func startTest(t *testing.T) *server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := start(ctx, settings{addr: "127.0.0.1:0", database: dbtest.URL(t)}, true, slog.New(slog.DiscardHandler))
+	s, err := start(ctx, settings{addr: "127.0.0.1:0", dataDir: t.TempDir(), database: dbtest.URL(t)}, true, slog.New(slog.DiscardHandler))
 	if err != nil {
 		cancel()
 		t.Fatal(err)

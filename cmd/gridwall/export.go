@@ -112,7 +112,7 @@ func openLayers(ctx context.Context, pool *pgxpool.Pool) (*layers.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	registry := cameras.New(pool, places.Tiles(), now, newLog())
+	registry := cameras.New(pool, nil, places.Tiles(), now, newLog())
 	if err := registry.Load(ctx); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"gridwall/dashboard/cameras"
+	"gridwall/dashboard/cameras/seal"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/roster"
 	"gridwall/geo"
@@ -102,6 +103,11 @@ func importFile(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if source.kind == "cameras" {
+		if o.keys, err = s.openKeys(ctx, pool); err != nil {
+			return errors.Join(err, stop())
+		}
+	}
 	o.progress = terminalProgress()
 	report, err := importInto(ctx, pool, source, o)
 	clearProgress()
@@ -137,6 +143,7 @@ type importOptions struct {
 	reader   importer.Options
 	grid     grid.Options
 	dryRun   bool
+	keys     *seal.Keyring // seal what opens cameras; nil: it lies open until a server starts
 	progress importer.Progress
 }
 
@@ -193,7 +200,7 @@ func importInto(ctx context.Context, pool *pgxpool.Pool, s source, o importOptio
 	case "backdrop":
 		report, err = backdrop.Import(ctx, tx, in, backdrop.Options{Progress: o.progress})
 	case "cameras":
-		report, err = importCameras(ctx, tx, in, o.progress)
+		report, err = importCameras(ctx, pool, tx, in, o)
 	default:
 		changed = "roster.changed"
 		report, err = importRoster(ctx, tx, s)
@@ -230,12 +237,15 @@ func importInto(ctx context.Context, pool *pgxpool.Pool, s source, o importOptio
 	return report, tx.Commit(ctx)
 }
 
-func importCameras(ctx context.Context, tx pgx.Tx, in *importer.Reader, progress importer.Progress) (*importer.Report, error) {
+func importCameras(ctx context.Context, pool *pgxpool.Pool, tx pgx.Tx, in *importer.Reader, o importOptions) (*importer.Report, error) {
 	tree, err := grid.Load(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	return cameras.Import(ctx, tx, in, grid.NewIndex(tree), progress)
+	if err := (cameras.Act{How: "import"}).Sign(ctx, tx); err != nil {
+		return nil, err
+	}
+	return cameras.New(pool, o.keys, nil, nil, newLog()).Import(ctx, tx, in, grid.NewIndex(tree), o.progress)
 }
 
 func importRoster(ctx context.Context, tx pgx.Tx, s source) (*importer.Report, error) {

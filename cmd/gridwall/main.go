@@ -26,6 +26,7 @@ func commands() []command {
 		{"import", "import grids, buildings, cameras, backdrop, departments or officers from a file", importFile},
 		{"export", "write grids, buildings, cameras or cases to a GeoJSON, GeoPackage or CSV file", exportFile},
 		{"account", "make accounts, API tokens and wall devices", account},
+		{"camera", "rotate the key that seals the credentials of cameras", camera},
 		{"scenario", "replay a scenario against a real server with a simulated clock", scenario},
 		{"migrate", "bring the database's schema up to date", migrate},
 		{"postgres", "run a command with a private PostgreSQL and its address in the environment", withPostgres},

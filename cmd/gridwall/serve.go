@@ -101,8 +101,16 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		listener.Close()
 		return fail(err)
 	}
+	keys, err := s.openKeys(life, pool)
+	if err != nil {
+		listener.Close()
+		if rtspOut != nil {
+			rtspOut.Close()
+		}
+		return fail(err)
+	}
 	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
-		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), RTSP: rtspOut, CameraNet: cameraNet,
+		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), RTSP: rtspOut, CameraKeys: keys, CameraNet: cameraNet,
 		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, AlarmRules: rules, GridCodes: codes, Basemap: ground, TileBytes: int64(s.tileMemory) << 20, Log: log})
 	if err != nil {
 		listener.Close()

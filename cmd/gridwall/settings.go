@@ -18,6 +18,7 @@ type settings struct {
 	webRTCAddr string // UDP of WebRTC video; empty: the host of addr, a free port
 	rtspAddr   string // TCP of RTSP video for other players; off: none; empty: the host of addr, port 8554 if it is free
 	cameraNets string // networks that cameras may be in; empty: all but this machine's own
+	cameraKeys string // file of the keys that seal cameras' credentials; empty: camera.keys in dataDir
 	cameraCA   string // file of certificates that sign rtsps cameras; empty: the system's
 	dataDir    string // folder of the private cluster and the demo
 	database   string // DATABASE_URL; empty: the private cluster
@@ -45,6 +46,7 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set.StringVar(&s.basemap.Attribution, "basemap-attribution", env("GRIDWALL_BASEMAP_ATTRIBUTION", ""), "whose map it is, as it is to stand on it (default what the file says)")
 	set.StringVar(&s.gridCodes, "grid-codes", env("GRIDWALL_GRID_CODES", "6+3+3+3"), "digits that county, street, community and grid add to the codes of new grids")
 	set.IntVar(&s.tileMemory, "tile-memory", envInt("GRIDWALL_TILE_MEMORY", 2048), "MiB of memory that the map's tiles may take; a layer beyond it comes from the database, slower; 0 is no limit")
+	set.StringVar(&s.cameraKeys, "camera-key-file", env("GRIDWALL_CAMERA_KEY_FILE", ""), "file of the keys that seal the credentials of cameras (default camera.keys in --data-dir, made at the first start); GRIDWALL_CAMERA_KEYS holds them itself")
 	s.databaseFlags(set)
 	set.Usage = func() {
 		fmt.Fprintf(set.Output(), "usage: gridwall %s\n", usage)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/live"
 	"gridwall/geo"
 	"gridwall/geo/importer"
@@ -18,7 +19,7 @@ import (
 var undoable = []struct{ table, key, columns string }{
 	{"grid", "code", "parent, level, kind, name, households, geom, label"},
 	{"building", "id", "code, name, address, kind, floors, units, households, grid, geom, footprint"},
-	{"camera", "id", "name, url, grid, geom, bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, switch"},
+	{"camera", "id", "name, url, grid, geom, bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, switch, sub_url, sealed, key_id, enabled, group_name, upstream, owner, maker, model, address, civil_code, ptz_type, position_type, use_type, light_type, sign"},
 	{"backdrop", "id", "kind, class, name, geom"},
 }
 
@@ -49,6 +50,9 @@ WHERE grid IN (SELECT key FROM import_change WHERE import = $1 AND layer = 'grid
 	}
 	if n > 0 {
 		return past, 0, &casesInTheWay{n}
+	}
+	if err := (cameras.Act{How: "undo"}).Sign(ctx, tx); err != nil {
+		return past, 0, err
 	}
 	// Of several changes to a row the first knows what stood before.
 	const changes = `(SELECT DISTINCT ON (key) key, before FROM import_change WHERE import = $1 AND layer = '%s' ORDER BY key, id) AS c`

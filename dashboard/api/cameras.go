@@ -55,10 +55,10 @@ func (s *Server) saveCamera(w http.ResponseWriter, r *http.Request, who access.I
 	if err := decode(w, r, 64<<10, &in); err != nil {
 		return err
 	}
-	if err := s.Cameras.Save(r.Context(), in, s.Places); err != nil {
+	if err := s.Cameras.Save(r.Context(), form(who), in, s.Places); err != nil {
 		return err
 	}
-	c, err := s.Cameras.Get(in.ID, secret(who))
+	c, err := s.Cameras.Record(in.ID, secret(who))
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,10 @@ func (s *Server) alarmsPage(w http.ResponseWriter, r *http.Request, who access.I
 	return s.page(w, r, "alarms.html")
 }
 
+func (s *Server) camerasPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	return s.page(w, r, "cameras.html")
+}
+
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
 	return s.page(w, r, "login.html")
 }

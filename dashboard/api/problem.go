@@ -25,7 +25,9 @@ import (
 	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/wall"
 	"gridwall/geo/basemap"
+	"gridwall/geo/crs"
 	"gridwall/geo/grid"
+	"gridwall/geo/importer"
 	"gridwall/geo/tile"
 	"gridwall/streams"
 	"gridwall/streams/hls"
@@ -126,6 +128,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var draft *grid.DraftError
 	var outside *grid.OutsideError
 	var faults *grids.FaultsError
+	var file *importer.FileError
 	switch {
 	case errors.Is(err, access.ErrNobody):
 		return http.StatusUnauthorized, "not_signed_in", said{"请先登录", "sign in first"}, nil
@@ -135,6 +138,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusForbidden, "not_permitted", said{fmt.Sprintf("当前角色没有权限 %s", forbidden.right), fmt.Sprintf("your role lacks the right %s", forbidden.right)}, nil
 	case errors.As(err, &request):
 		return http.StatusBadRequest, request.code, said{request.zh, request.en}, nil
+	case errors.As(err, &file):
+		return http.StatusUnprocessableEntity, "file_refused", said{file.In("zh"), file.In("en")}, nil
+	case errors.Is(err, crs.ErrNoDatum):
+		return http.StatusBadRequest, "datum_missing", said{"请选择坐标系：wgs84、cgcs2000、gcj02（高德、腾讯）或 bd09（百度）", "name the datum: wgs84, cgcs2000, gcj02 or bd09"}, nil
 	case errors.As(err, &format):
 		return http.StatusBadRequest, "format_refused", said{format.Reason.Zh, format.Reason.En}, nil
 	case errors.As(err, &tooLarge):
@@ -186,8 +193,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	case errors.Is(err, basemap.ErrNoTile):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
 	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),
-		errors.Is(err, streams.ErrUnknownCamera), errors.Is(err, whep.ErrNoSession), errors.Is(err, hls.ErrNoFile), errors.Is(err, errNoRoute):
+		errors.Is(err, whep.ErrNoSession), errors.Is(err, hls.ErrNoFile), errors.Is(err, errNoRoute):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
+	case errors.Is(err, streams.ErrUnknownCamera): // in the registry, or the handler had not come so far
+		return http.StatusServiceUnavailable, "camera_off", said{"摄像机已停用，或其口令无法启封", "the camera is disabled, or its credentials cannot be opened"}, nil
 	case errors.As(err, &dark):
 		return http.StatusServiceUnavailable, "camera_" + string(dark.Status.State), said{cmp.Or(dark.Status.Reason.Zh, dark.Status.State.Text().Zh), cmp.Or(dark.Status.Reason.En, dark.Status.State.Text().En)}, nil
 	case errors.Is(err, whep.ErrBadOffer):

@@ -12,9 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -23,9 +21,8 @@ import (
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geo"
 
+	"gridwall/dashboard/cameras/seal"
 	"gridwall/dashboard/clock"
-	"gridwall/dashboard/live"
-	"gridwall/geo/grid"
 	"gridwall/geo/sight"
 	"gridwall/geo/tile"
 	"gridwall/streams"
@@ -68,16 +65,19 @@ type Camera struct {
 	Reason   *Text         `json:"reason"`
 	Since    time.Time     `json:"since"`
 
-	number uint64
-	url    string
-	subURL string
-	secret bool
-	pinned bool
+	number  uint64
+	stream  addresses
+	details Details
+	secret  bool
+	pinned  bool
+	enabled bool
+	locked  bool // the key of its credentials is not here
 }
 
 // Room keeps the registry in memory beside its table.
 type Room struct {
 	pool  *pgxpool.Pool
+	keys  *seal.Keyring
 	hub   *streams.Hub
 	tiles *tile.Store
 	clock *clock.Clock
@@ -93,50 +93,78 @@ type Room struct {
 	pending   map[string]streams.Status
 }
 
-// New is the room on a migrated database. Load fills it.
-func New(pool *pgxpool.Pool, tiles *tile.Store, clock *clock.Clock, log *slog.Logger) *Room {
-	return &Room{pool: pool, tiles: tiles, clock: clock, log: log, pending: map[string]streams.Status{}}
+// New is the room on a migrated database. Load fills it. keys seal what opens cameras; nil (for commands that only read,
+// and tests): nothing is sealed, and what is cannot be played.
+func New(pool *pgxpool.Pool, keys *seal.Keyring, tiles *tile.Store, clock *clock.Clock, log *slog.Logger) *Room {
+	return &Room{pool: pool, keys: keys, tiles: tiles, clock: clock, log: log, pending: map[string]streams.Status{}}
 }
 
 // Secret says whether it is 保密: never on a wall, and on no list of those without the right.
 func (c *Camera) Secret() bool { return c.secret }
 
+// Test is what a look at a camera's pictures found, in words.
+type Test struct {
+	State streams.State `json:"state"`
+	Good  bool          `json:"good"`
+	// Lines say what was found, Advice what had better be changed.
+	Lines  []Text `json:"lines"`
+	Advice []Text `json:"advice"`
+	*Facts
+}
+
+// Facts are the numbers behind the lines.
+type Facts struct {
+	Codec         string   `json:"codec"`
+	Width         int      `json:"width"`
+	Height        int      `json:"height"`
+	FPS           float64  `json:"fps"`
+	BitsPerSecond float64  `json:"bits_per_second"`
+	GOP           int      `json:"gop"`
+	GOPSeconds    float64  `json:"gop_s"`
+	Audio         string   `json:"audio"`
+	ClockAheadS   *float64 `json:"clock_ahead_s"`
+	AnsweredS     float64  `json:"answered_s"`
+	FirstPictureS float64  `json:"first_picture_s"`
+}
+
 // Use gives the room its hub, which is made with OnStatus of this room.
 func (r *Room) Use(hub *streams.Hub) { r.hub = hub }
 
 const all = `
-SELECT n, id, name, url, sub_url, grid, ST_X(geom), ST_Y(geom), bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, state, reason_zh, reason_en, since
+SELECT n, id, name, url, sub_url, sealed, key_id, grid, ST_X(geom), ST_Y(geom), bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, enabled, switch,
+       group_name, upstream, owner, maker, model, address, civil_code, ptz_type, position_type, use_type, light_type, sign, state, reason_zh, reason_en, since
 FROM camera
 ORDER BY id`
+
+// disabled and sealedAway are the reasons of cameras that are not given to the hub.
+var (
+	disabled   = Text{"已停用", "disabled"}
+	sealedAway = Text{"口令由本机没有的密钥封存：请把 camera.keys 放回数据目录，或重新填写口令", "the credentials are sealed with a key that is not here: put camera.keys back into the data folder, or enter them again"}
+)
 
 // Load reads the registry and tells hub and map.
 func (r *Room) Load(ctx context.Context) error {
 	r.loading.Lock()
 	defer r.loading.Unlock()
+	if err := sealOpen(ctx, r.pool, r.keys); err != nil {
+		return fmt.Errorf("load cameras: %w", err)
+	}
 	rows, err := r.pool.Query(ctx, all)
 	if err != nil {
 		return fmt.Errorf("load cameras: %w", err)
 	}
-	cameras, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*Camera, error) {
-		var c Camera
-		var zh, en *string
-		err := row.Scan(&c.number, &c.ID, &c.Name, &c.url, &c.subURL, &c.Grid, &c.Location.Lon, &c.Location.Lat, &c.Bearing, &c.Angle, &c.RangeM, &c.HeightM,
-			&c.PTZ, &c.Indoor, &c.secret, &c.Purpose, &c.pinned, &c.State, &zh, &en, &c.Since)
-		c.Since = c.Since.UTC()
-		if zh != nil && en != nil {
-			c.Reason = &Text{*zh, *en}
-		}
-		return &c, err
-	})
+	cameras, err := pgx.CollectRows(rows, r.read)
 	if err != nil {
 		return fmt.Errorf("load cameras: %w", err)
 	}
 	byID := make(map[string]int, len(cameras))
-	known := make([]streams.Camera, len(cameras))
+	known := make([]streams.Camera, 0, len(cameras))
 	var features []tile.Feature
 	for i, c := range cameras {
 		byID[c.ID] = i
-		known[i] = streams.Camera{ID: c.ID, URL: c.url, Sub: c.subURL, Pinned: c.pinned}
+		if c.enabled && !c.locked {
+			known = append(known, streams.Camera{ID: c.ID, URL: string(c.stream.url), Sub: string(c.stream.sub), Pinned: c.pinned})
+		}
 		features = append(features, c.feature())
 	}
 	r.mu.Lock()
@@ -146,6 +174,37 @@ func (r *Room) Load(ctx context.Context) error {
 		r.hub.Set(known)
 	}
 	return r.tiles.Replace("cameras", "cameras", features)
+}
+
+// read scans one row of all.
+func (r *Room) read(row pgx.CollectableRow) (*Camera, error) {
+	var c Camera
+	var d = &c.details
+	var url, sub string
+	var sealed []byte
+	var keyID, zh, en *string
+	err := row.Scan(&c.number, &c.ID, &c.Name, &url, &sub, &sealed, &keyID, &c.Grid, &c.Location.Lon, &c.Location.Lat, &c.Bearing, &c.Angle, &c.RangeM, &c.HeightM,
+		&c.PTZ, &c.Indoor, &c.secret, &c.Purpose, &c.pinned, &c.enabled, &d.Switch,
+		&d.Group, &d.Upstream, &d.Owner, &d.Maker, &d.Model, &d.Address, &d.CivilCode, &d.PTZType, &d.PositionType, &d.UseType, &d.LightType, &d.Sign, &c.State, &zh, &en, &c.Since)
+	if err != nil {
+		return nil, err
+	}
+	c.Since = c.Since.UTC()
+	if zh != nil && en != nil {
+		c.Reason = &Text{*zh, *en}
+	}
+	if c.stream, err = unshut(r.keys, c.ID, url, sub, sealed, keyID); err != nil {
+		c.locked = true
+		c.stream = addresses{address(url), address(sub)}
+		if r.keys != nil {
+			r.log.Error("credentials of a camera cannot be opened", "camera", c.ID, "error", err)
+			c.State, c.Reason = streams.AuthFailed, &sealedAway
+		}
+	}
+	if !c.enabled {
+		c.State, c.Reason = streams.Unknown, &disabled
+	}
+	return &c, nil
 }
 
 // feature is the camera on the map.
@@ -309,107 +368,4 @@ func (c *Camera) aimed(p orb.Point, d float64) Near {
 		}
 	}
 	return n
-}
-
-// New camera as the API takes it.
-type Draft struct {
-	ID       string    `json:"id"`
-	Name     string    `json:"name"`
-	URL      string    `json:"url"`
-	SubURL   string    `json:"sub_url"` // 子码流; empty: there is none
-	Lon      float64   `json:"lon"`
-	Lat      float64   `json:"lat"`
-	Location *Location `json:"location"` // instead of lon, lat
-	Bearing  *float64  `json:"bearing"`
-	Angle    *float64  `json:"angle"`
-	RangeM   *float64  `json:"range_m"`
-	HeightM  *float64  `json:"height_m"`
-	PTZ      bool      `json:"ptz"`
-	Indoor   bool      `json:"indoor"`
-	Secret   bool      `json:"secret"`
-	Purpose  string    `json:"purpose"`
-	Switch   string    `json:"switch"` // the switch that it hangs on; empty: not known
-	Pinned   bool      `json:"pinned"`
-}
-
-var idForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-
-// check says what is wrong with a draft.
-func (d *Draft) check() *Text {
-	switch {
-	case !idForm.MatchString(d.ID):
-		return &Text{"编号 id 应为 1 至 64 个字母、数字、点、横线或下划线", "id has 1 to 64 letters, digits, dots, hyphens or underscores"}
-	case strings.TrimSpace(d.Name) == "":
-		return &Text{"名称不能为空", "give the camera a name"}
-	case !rtspOrNone(d.URL), !rtspOrNone(d.SubURL):
-		return &Text{"地址应以 rtsp:// 或 rtsps:// 开头", "the address begins with rtsp:// or rtsps://"}
-	case d.Lon < -180 || d.Lon > 180 || d.Lat < -90 || d.Lat > 90:
-		return &Text{"位置应为经度、纬度（度）", "the location is longitude and latitude in degrees"}
-	case d.Bearing != nil && (*d.Bearing < 0 || *d.Bearing >= 360):
-		return &Text{"方位角应为 0 至 360 度（不含 360）", "bearing is at least 0 and under 360 degrees"}
-	case d.Angle != nil && (*d.Angle <= 0 || *d.Angle > 360):
-		return &Text{"张角应大于 0，不超过 360 度", "angle is over 0 and at most 360 degrees"}
-	case len([]rune(d.Switch)) > 100:
-		return &Text{"交换机名称不超过 100 字", "at most 100 characters of switch"}
-	case d.RangeM != nil && *d.RangeM <= 0:
-		return &Text{"可视距离应大于 0 米", "range_m is over 0"}
-	}
-	return nil
-}
-
-func rtspOrNone(address string) bool {
-	return address == "" || strings.HasPrefix(address, "rtsp://") || strings.HasPrefix(address, "rtsps://")
-}
-
-const upsert = `
-INSERT INTO camera (id, name, url, grid, geom, bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, switch, sub_url)
-VALUES ($1, $2, $3, $4, ST_SetSRID(ST_MakePoint($5, $6), 4326), $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-ON CONFLICT (id) DO UPDATE
-SET name = EXCLUDED.name, url = EXCLUDED.url, grid = EXCLUDED.grid, geom = EXCLUDED.geom, bearing_deg = EXCLUDED.bearing_deg, angle_deg = EXCLUDED.angle_deg,
-    range_m = EXCLUDED.range_m, height_m = EXCLUDED.height_m, ptz = EXCLUDED.ptz, indoor = EXCLUDED.indoor, secret = EXCLUDED.secret,
-    purpose = EXCLUDED.purpose, pinned = EXCLUDED.pinned, switch = EXCLUDED.switch, sub_url = EXCLUDED.sub_url`
-
-// Locator finds the grids of a point, street first: geo's Map, or an index alone.
-type Locator interface {
-	Locate(p orb.Point) (grid.Path, error)
-}
-
-// keeping is upsert for rows that say nothing of some columns: those of a camera that is there stay as they are.
-func keeping(columns []string) string {
-	sql := upsert
-	for _, c := range columns {
-		sql = strings.Replace(sql, fmt.Sprintf("%[1]s = EXCLUDED.%[1]s", c), fmt.Sprintf("%[1]s = camera.%[1]s", c), 1)
-	}
-	return sql
-}
-
-func queueUpsert(batch *pgx.Batch, sql string, d *Draft, places Locator) {
-	var code *string
-	if path, err := places.Locate(orb.Point{d.Lon, d.Lat}); err == nil {
-		code = &path.Cell().Code
-	}
-	batch.Queue(sql, d.ID, strings.TrimSpace(d.Name), d.URL, code, d.Lon, d.Lat, d.Bearing, d.Angle, d.RangeM, d.HeightM, d.PTZ, d.Indoor, d.Secret, d.Purpose, d.Pinned, strings.TrimSpace(d.Switch), d.SubURL)
-}
-
-// Save writes a camera, new or changed, and tells everyone. It returns an *InvalidError for a draft that cannot be.
-func (r *Room) Save(ctx context.Context, d Draft, places Locator) error {
-	if d.Location != nil {
-		d.Lon, d.Lat = d.Location.Lon, d.Location.Lat
-	}
-	if fault := d.check(); fault != nil {
-		return &InvalidError{*fault}
-	}
-	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		var batch pgx.Batch
-		queueUpsert(&batch, upsert, &d, places)
-		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
-			return err
-		}
-		_, err := live.Append(ctx, tx, live.Draft{Type: "camera.changed", At: r.clock.Now(), Data: struct{}{}})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("save camera %s: %w", d.ID, err)
-	}
-	return r.Load(ctx) // whoever saved it may play it at once
 }

@@ -41,10 +41,24 @@ func (r *Room) OnStatus(id string, s streams.Status) {
 func (r *Room) Run(ctx context.Context) error {
 	tick := time.NewTicker(gather)
 	defer tick.Stop()
+	count := time.NewTicker(countEvery)
+	defer count.Stop()
+	keep := time.NewTicker(time.Hour)
+	defer keep.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case now := <-count.C:
+			if err := r.count(ctx, now); err != nil && ctx.Err() == nil {
+				r.log.Warn("cameras not counted", "error", err)
+			}
+			continue
+		case now := <-keep.C:
+			if err := r.keep(ctx, now); err != nil && ctx.Err() == nil {
+				r.log.Warn("hours of cameras not made days", "error", err)
+			}
+			continue
 		case <-tick.C:
 		}
 		found := r.take()
@@ -77,6 +91,13 @@ const setState = `
 UPDATE camera SET state = $2, reason_zh = $3, reason_en = $4, since = $5
 WHERE id = $1`
 
+// lost counts in the hour of $3 that a camera which was up is not any more.
+const lost = `
+INSERT INTO camera_hour AS t (camera, hour, losses)
+SELECT id, date_trunc('hour', $3::timestamptz, 'UTC'), 1 FROM camera
+WHERE id = $1 AND state IN ('online', 'live', 'connecting', 'late') AND $2 NOT IN ('online', 'live', 'connecting', 'late', 'unknown')
+ON CONFLICT (camera, hour) DO UPDATE SET losses = t.losses + 1`
+
 func (r *Room) write(ctx context.Context, found map[string]streams.Status) error {
 	var batch pgx.Batch
 	told := map[bool]*changes{}                          // by secrecy
@@ -96,6 +117,8 @@ func (r *Room) write(ctx context.Context, found map[string]streams.Status) error
 			told[secret] = &changes{}
 		}
 		told[secret].Cameras = append(told[secret].Cameras, c)
+		batch.Queue(`SELECT camera_count(ARRAY[$1], $2)`, id, c.Since)
+		batch.Queue(lost, id, string(c.State), c.Since)
 		batch.Queue(setState, id, c.State, zh, en, c.Since)
 	}
 	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -15,40 +16,52 @@ import (
 	"gridwall/geo/importer"
 )
 
-// Aliases are the usual headers of a camera list.
-var Aliases = map[string][]string{
-	"id":       {"id", "code", "编号", "编码", "设备编码", "国标编码", "摄像机编号"},
-	"name":     {"name", "名称", "设备名称", "摄像机名称", "点位名称", "place"},
-	"url":      {"url", "rtsp", "地址", "取流地址", "rtsp地址"},
-	"sub_url":  {"sub_url", "子码流", "子码流地址", "辅码流地址"},
-	"bearing":  {"bearing", "方位角", "监视方位", "朝向"},
-	"angle":    {"angle", "张角", "视场角"},
-	"range_m":  {"range_m", "range", "可视距离"},
-	"height_m": {"height_m", "height", "高度", "安装高度"},
-	"ptz":      {"ptz", "云台", "球机"},
-	"indoor":   {"indoor", "室内", "室内外"},
-	"secret":   {"secret", "保密", "保密属性"},
-	"pinned":   {"pinned", "常开"},
-	"switch":   {"switch", "交换机", "接入交换机", "上联交换机"},
-	"purpose":  {"purpose", "用途", "type", "类型"},
+// fieldColumns are the columns that a list without the field must leave alone: an export without addresses must not empty
+// them, nor a short list open a secret camera.
+var fieldColumns = map[string]string{
+	"secret": "secret", "pinned": "pinned", "switch": "switch", "enabled": "enabled", "group": "group_name", "upstream": "upstream", "owner": "owner", "maker": "maker", "model": "model",
+	"address": "address", "civil_code": "civil_code", "position_type": "position_type", "use_type": "use_type", "light_type": "light_type", "sign": "sign",
+}
+
+var anAddress = regexp.MustCompile(`(?i)rtsps?://\S*`)
+
+// Hush takes addresses out of a text: a list without a header has them where its columns' names should be.
+func Hush(text string) string { return anAddress.ReplaceAllString(text, "rtsp://***") }
+
+// hush takes out of a refusal what opens a camera: it may quote a column that holds another's values.
+func hush(refusal importer.Refusal, password string) importer.Refusal {
+	for _, text := range []*string{&refusal.Key, &refusal.Reason.Zh, &refusal.Reason.En} {
+		*text = Hush(*text)
+		if password != "" {
+			*text = strings.ReplaceAll(*text, password, "***")
+		}
+	}
+	return refusal
+}
+
+// absent are the columns that the file says nothing of.
+func absent(in *importer.Reader) map[string]bool {
+	keep := map[string]bool{}
+	for field, column := range fieldColumns {
+		keep[column] = !in.Has(field)
+	}
+	keep["ptz_type"] = !in.Has("ptz_type")
+	return keep
 }
 
 // Import writes the rows of in as cameras, all or none; rows without an id get one from name and place.
 //
 // The caller owns tx: on importer.ErrRefused it rolls back, else it appends camera.changed last and commits.
-func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator, progress importer.Progress) (*importer.Report, error) {
+func (r *Room) Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator, progress importer.Progress) (*importer.Report, error) {
 	report := importer.NewReport(in)
 	var batch pgx.Batch
 	lines := map[string]int{}
-	outside, unnamed := 0, 0
-	// A list without these columns, as an export is, must not empty the address of a camera nor open a secret one.
-	var absent []string
-	for _, column := range []string{"url", "secret", "pinned", "switch"} {
-		if !in.Has(column) {
-			absent = append(absent, column)
-		}
+	outside, unnamed, keyless := 0, 0, 0
+	now, err := r.addressesOf(ctx, tx, nil)
+	if err != nil {
+		return report, fmt.Errorf("read cameras: %w", err)
 	}
-	sql := keeping(absent)
+	sql := upsert(absent(in))
 	for {
 		row, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -60,7 +73,7 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 		}
 		var refusal *importer.Refusal
 		if errors.As(err, &refusal) {
-			report.Refuse(refusal.Line, refusal.Key, refusal.Reason)
+			report.Add(hush(*refusal, ""))
 			continue
 		}
 		if err != nil {
@@ -68,7 +81,7 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 		}
 		d, refusal := draft(row)
 		if refusal != nil {
-			report.Refuse(refusal.Line, refusal.Key, refusal.Reason)
+			report.Add(hush(*refusal, row.Text("password")))
 			continue
 		}
 		if d.ID == "" {
@@ -90,10 +103,22 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 		if _, err := places.Locate(orb.Point{d.Lon, d.Lat}); err != nil {
 			outside++
 		}
-		queueUpsert(&batch, sql, d, places)
+		stands := now[d.ID]
+		at := d.means(stands)
+		if !in.Has("url") {
+			at.url = stands.url
+		}
+		if !in.Has("sub_url") {
+			at.sub = stands.sub
+		}
+		if strings.HasSuffix(string(at.url), "***") {
+			keyless++
+		}
+		r.queue(&batch, sql, d, at, places)
 	}
 	report.Warn(importer.Text{Zh: "不在任何网格内", En: "outside every grid"}, outside)
 	report.Warn(importer.Text{Zh: "没有名称，以编号为名", En: "without a name, called by the id"}, unnamed)
+	report.Warn(importer.Text{Zh: "取流地址不完整（***），需在台账中补填", En: "with an address that is only shown (***): enter it in the registry"}, keyless)
 	if err := report.Verdict(); err != nil {
 		return report, err
 	}
@@ -106,6 +131,34 @@ func Import(ctx context.Context, tx pgx.Tx, in *importer.Reader, places Locator,
 	return report, nil
 }
 
+// errDry ends the transaction of a dry run.
+var errDry = errors.New("dry run")
+
+// Take is Import in a transaction of its own, with its entry for undoing, told to everyone; a dry run leaves nothing.
+// importer.ErrRefused comes with the report that says why.
+func (r *Room) Take(ctx context.Context, act Act, in *importer.Reader, places Locator, dry bool, progress importer.Progress) (report *importer.Report, err error) {
+	err = r.change(ctx, act, func(tx pgx.Tx) error {
+		journal, err := importer.Begin(ctx, tx, "cameras", in.Name(), in.Datum())
+		if err != nil {
+			return err
+		}
+		if report, err = r.Import(ctx, tx, in, places, progress); err != nil {
+			return err
+		}
+		if dry {
+			return errDry
+		}
+		return importer.Finish(ctx, tx, journal, report.Written)
+	})
+	if report != nil {
+		report.DryRun = dry
+	}
+	if errors.Is(err, errDry) {
+		err = nil
+	}
+	return report, err
+}
+
 // Relocate gives cameras their grids anew after an import of grids; it returns how many changed.
 func Relocate(ctx context.Context, tx pgx.Tx) (int64, error) {
 	const relocate = `UPDATE camera SET grid = grid_at(geom) WHERE grid IS DISTINCT FROM grid_at(geom)`
@@ -116,7 +169,18 @@ func Relocate(ctx context.Context, tx pgx.Tx) (int64, error) {
 	return tag.RowsAffected(), nil
 }
 
-// draft reads one row.
+// truth reads yes and no; ok is false for anything else. Empty is no.
+func truth(text string) (yes, ok bool) {
+	switch strings.ToLower(text) {
+	case "", "0", "false", "no", "f", "n", "否", "无", "不涉密", "未设置", "停用":
+		return false, true
+	case "1", "true", "yes", "t", "y", "是", "有", "涉密", "已设置", "启用":
+		return true, true
+	}
+	return false, false
+}
+
+// draft reads one row. Its refusals never repeat an address or a password.
 func draft(row *importer.Record) (*Draft, *importer.Refusal) {
 	refuse := func(zh, en string) *importer.Refusal {
 		return &importer.Refusal{Line: row.Line, Key: row.Text("id"), Reason: importer.Text{Zh: zh, En: en}}
@@ -125,7 +189,13 @@ func draft(row *importer.Record) (*Draft, *importer.Refusal) {
 	if !ok {
 		return nil, refuse("摄像机应为点", "a camera is a point")
 	}
-	d := &Draft{ID: row.Text("id"), Name: row.Text("name"), URL: row.Text("url"), SubURL: row.Text("sub_url"), Lon: p[0], Lat: p[1], Purpose: row.Text("purpose"), Switch: row.Text("switch")}
+	d := &Draft{ID: row.Text("id"), Name: row.Text("name"), URL: row.Text("url"), SubURL: row.Text("sub_url"), Username: row.Text("username"), Password: row.Text("password"),
+		Lon: p[0], Lat: p[1], Purpose: row.Text("purpose"),
+		Details: Details{Group: row.Text("group"), Upstream: row.Text("upstream"), Switch: row.Text("switch"), Owner: row.Text("owner"), Maker: row.Text("maker"), Model: row.Text("model"),
+			Address: row.Text("address"), CivilCode: row.Text("civil_code")}}
+	if d.Address == d.URL { // 地址 is both to some
+		d.Address = ""
+	}
 	for field, into := range map[string]**float64{"bearing": &d.Bearing, "angle": &d.Angle, "range_m": &d.RangeM, "height_m": &d.HeightM} {
 		v, given, err := row.Number(field)
 		var refusal *importer.Refusal
@@ -136,14 +206,56 @@ func draft(row *importer.Record) (*Draft, *importer.Refusal) {
 			*into = &v
 		}
 	}
-	for field, into := range map[string]*bool{"ptz": &d.PTZ, "indoor": &d.Indoor, "secret": &d.Secret, "pinned": &d.Pinned} {
-		switch text := strings.ToLower(row.Text(field)); text {
-		case "", "0", "false", "no", "f", "n", "否", "室外":
-		case "1", "true", "yes", "t", "y", "是", "室内":
-			*into = true
-		default:
-			return nil, refuse(fmt.Sprintf("%s 应为 是 或 否，实为 %q", field, text), fmt.Sprintf("%s should be true or false, it is %q", field, text))
+	for field, into := range map[string]*bool{"ptz": &d.PTZ, "secret": &d.Secret, "pinned": &d.Pinned} {
+		if *into, ok = truth(row.Text(field)); !ok {
+			return nil, refuse(fmt.Sprintf("%s 应为 是 或 否，实为 %q", field, row.Text(field)), fmt.Sprintf("%s should be true or false, it is %q", field, row.Text(field)))
 		}
+	}
+	for field, into := range map[string]**bool{"sign": &d.Sign, "enabled": &d.Enabled} {
+		if row.Text(field) == "" {
+			continue
+		}
+		yes, ok := truth(row.Text(field))
+		if !ok {
+			return nil, refuse(fmt.Sprintf("%s 应为 是 或 否，实为 %q", field, row.Text(field)), fmt.Sprintf("%s should be true or false, it is %q", field, row.Text(field)))
+		}
+		*into = &yes
+	}
+	for _, f := range []struct {
+		field string
+		names []Text
+		into  **int
+	}{{"ptz_type", PTZTypes, &d.PTZType}, {"position_type", PositionTypes, &d.PositionType}, {"use_type", UseTypes, &d.UseType}, {"light_type", LightTypes, &d.LightType}} {
+		text := row.Text(f.field)
+		if text == "" || text == "0" {
+			continue
+		}
+		code := coded(text, f.names)
+		if code == 0 {
+			var zh, en []string
+			for i, name := range f.names {
+				zh, en = append(zh, fmt.Sprintf("%d %s", i+1, name.ZH)), append(en, fmt.Sprintf("%d %s", i+1, name.EN))
+			}
+			return nil, refuse(fmt.Sprintf("%s 应为 %s，实为 %q", f.field, strings.Join(zh, "、"), text), fmt.Sprintf("%s should be %s, it is %q", f.field, strings.Join(en, ", "), text))
+		}
+		*f.into = &code
+	}
+	if d.PTZType != nil && row.Text("ptz") == "" {
+		d.PTZ = turns[*d.PTZType]
+	}
+	switch text := strings.ToLower(row.Text("room")); text { // GB/T 28181: 1 outdoors, 2 indoors
+	case "", "1", "室外", "outdoors", "0", "false", "no", "否":
+	case "2", "室内", "indoors", "true", "yes", "是":
+		d.Indoor = true
+	default:
+		return nil, refuse(fmt.Sprintf("室内外应为 1 室外 或 2 室内，实为 %q", text), fmt.Sprintf("room should be 1 outdoors or 2 indoors, it is %q", text))
+	}
+	if text := row.Text("direction"); text != "" && d.Bearing == nil {
+		code := coded(text, directions)
+		if code == 0 {
+			return nil, refuse(fmt.Sprintf("监视方位应为 1 至 8 或 东、西、南、北等，实为 %q（角度请用 方位角 列）", text), fmt.Sprintf("direction should be from 1 to 8, or east and so on, it is %q (degrees go into the column bearing)", text))
+		}
+		d.Bearing = &directionsAtDeg[code-1]
 	}
 	return d, nil
 }

@@ -10,8 +10,8 @@ type Way struct {
 
 // Way is the camera's own, with the credentials of its video.
 func (c *Camera) Way() Way {
-	w := Way{URL: c.url}
-	if u, err := url.Parse(c.url); err == nil && u.User != nil {
+	w := Way{URL: string(c.stream.url)}
+	if u, err := url.Parse(w.URL); err == nil && u.User != nil {
 		w.User = u.User.Username()
 		w.Password, _ = u.User.Password()
 	}

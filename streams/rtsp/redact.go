@@ -3,26 +3,83 @@ package rtsp
 import (
 	"errors"
 	"net/url"
+	"regexp"
 	"strings"
 )
+
+// hidden stands where something is left out.
+const hidden = "***"
+
+// credentialWord is how vendors name a password where it is not user:password@: in the query or in the path.
+var credentialWord = regexp.MustCompile(`(?i)(pass|passwd|password|pwd|psw|token|auth|secret)[^/&=]*=`)
+
+// Split takes what opens the camera out of its address. open can be shown: rtsp://host:port/path. secret is what Join
+// puts back, and empty where the address has none: user and password, the query, where some vendors put them
+// (?user=admin&password=…), or the whole address where it cannot be told apart.
+func Split(rawURL string) (open, secret string) {
+	if rawURL == "" {
+		return "", ""
+	}
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Host == "" || u.Fragment != "" || strings.Contains(u.EscapedPath()+u.RawQuery, "@") {
+		return "rtsp://" + hidden, rawURL // a # or / in a password cuts the address in the wrong place
+	}
+	if credentialWord.MatchString(u.Path) {
+		return u.Scheme + "://" + u.Host + "/" + hidden, rawURL
+	}
+	if u.User != nil {
+		secret = u.User.String()
+		// As it was written, not as it would be written now.
+		if _, rest, ok := strings.Cut(rawURL, "://"); ok {
+			if at := strings.LastIndex(strings.SplitN(rest, "/", 2)[0], "@"); at >= 0 {
+				secret = rest[:at]
+			}
+		}
+	}
+	if u.RawQuery != "" {
+		secret += "?" + u.RawQuery
+	}
+	return u.Scheme + "://" + u.Host + u.EscapedPath(), secret
+}
+
+// Join is what Split has taken apart.
+func Join(open, secret string) string {
+	if secret == "" || strings.HasPrefix(secret, "rtsp://") || strings.HasPrefix(secret, "rtsps://") || strings.HasSuffix(open, hidden) {
+		if secret != "" {
+			return secret
+		}
+		return open
+	}
+	user, query, queried := strings.Cut(secret, "?")
+	scheme, rest, _ := strings.Cut(open, "://")
+	if user != "" {
+		rest = user + "@" + rest
+	}
+	if queried {
+		rest += "?" + query
+	}
+	return scheme + "://" + rest
+}
 
 // Redact returns rawURL without what opens the camera: user and password become ***, and so does the
 // query, where some vendors put them (?user=admin&password=…). What cannot be parsed becomes "rtsp://***".
 func Redact(rawURL string) string {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.Host == "" {
-		return "rtsp://***"
+	open, secret := Split(rawURL)
+	if secret == "" && open != "" {
+		return open
 	}
-	var b strings.Builder
-	b.WriteString(u.Scheme + "://")
-	if u.User != nil {
-		b.WriteString("***@")
+	if secret == "" || secret == rawURL {
+		return "rtsp://" + hidden
 	}
-	b.WriteString(u.Host + u.EscapedPath())
-	if u.RawQuery != "" {
-		b.WriteString("?***")
+	user, _, queried := strings.Cut(secret, "?")
+	scheme, rest, _ := strings.Cut(open, "://")
+	if user != "" {
+		rest = hidden + "@" + rest
 	}
-	return b.String()
+	if queried {
+		rest += "?" + hidden
+	}
+	return scheme + "://" + rest
 }
 
 // scrub takes the credentials of rawURL out of err's text. Libraries like to quote the URL they could not

@@ -53,6 +53,9 @@ type Source struct {
 	OnPacket func(av.Packet)
 	// OnBytes is told of each RTP payload's size, used or not.
 	OnBytes func(n int)
+	// OnClock is told how far the camera's clock is ahead of ours, as often as it says so: by the Date of its answer, by
+	// RTCP sender reports (then less what the network takes). nil: nobody asks.
+	OnClock func(ahead time.Duration, from string)
 	// OnDamage is told of each access unit that was left out because a part of it was lost or broken.
 	OnDamage func()
 
@@ -95,9 +98,14 @@ func (s *Source) run(ctx context.Context, protocol gortsplib.Protocol) error {
 }
 
 func (s *Source) play(client *gortsplib.Client, u *base.URL) error {
-	desc, _, err := client.Describe(u)
+	desc, answer, err := client.Describe(u)
 	if err != nil {
 		return err
+	}
+	if s.OnClock != nil {
+		if ahead, ok := clockOfDate(answer.Header["Date"], time.Now()); ok {
+			s.OnClock(ahead, clockDate)
+		}
 	}
 	video, err := chooseVideo(desc)
 	if err != nil {
@@ -116,6 +124,11 @@ func (s *Source) play(client *gortsplib.Client, u *base.URL) error {
 			s.OnBytes(len(p.Payload))
 		}
 		follow.see(p.SequenceNumber, p.Timestamp, p.Marker)
+		if s.OnClock != nil && p.Marker {
+			if at, ok := client.PacketNTP(video.media, p); ok {
+				s.OnClock(time.Until(at), clockRTCP)
+			}
+		}
 		pts, ok := client.PacketPTS(video.media, p)
 		if !ok {
 			return

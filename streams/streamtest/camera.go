@@ -178,6 +178,7 @@ func (c *camera) play(ctx context.Context) {
 	}
 	media := stream.Desc.Medias[0]
 	show := newShow(c)
+	var frozen [][]byte // the picture of Freeze
 	began := time.Now()
 	tick := time.NewTimer(0)
 	defer tick.Stop()
@@ -194,6 +195,14 @@ func (c *camera) play(ctx context.Context) {
 		}
 		if c.is(Mute) && stream.WritePacketRTCP(media, &rtcp.ReceiverReport{}) != nil {
 			return
+		}
+		if c.is(Freeze) {
+			if frozen == nil && nalus[0][0]&0x1f == nalSPS {
+				frozen = nalus
+			}
+			if frozen != nil {
+				nalus = frozen
+			}
 		}
 		if send := !c.is(Stall) && !c.is(Mute); send && !(c.is(NoKeyframe) && nalus[0][0]&0x1f == nalSPS) {
 			packets, err := encoder.Encode(nalus)

@@ -66,6 +66,7 @@ const (
 	Refuse           // 401 whatever the password
 	NoKeyframe       // sends no picture that a decoder could start with
 	OtherCodec       // describes MPEG-4 video
+	Freeze           // sends the same picture for ever
 )
 
 // Server is the room. New is the only way to make one; Run must run.

@@ -11,6 +11,8 @@ export type CameraState =
   | 'no_keyframe'
   | 'wrong_codec'
   | 'stalled'
+  | 'frozen'
+  | 'late'
 
 export interface Camera {
   id: string
@@ -42,6 +44,8 @@ export function isDark(state: CameraState): boolean {
     case 'connecting':
     case 'live':
     case 'unknown':
+    case 'late':
+    case 'frozen': // pictures come, and people had better see that they stand still
       return false
     case 'offline':
     case 'auth_failed':

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { browsing } from './harness/browser.mjs'
+import { until } from './harness/server.mjs'
+import { CamerasPage } from './pages/cameras.mjs'
+
+const waitMs = 60_000
+
+export function cameras(world) {
+  describe('the registry of cameras', () => {
+    it('lists what is dark and why, is narrowed by pinyin, and a keyboard is enough', async () => {
+      const { server } = world
+      await browsing(server, async (browser) => {
+        const registry = await CamerasPage.open(browser)
+        const { page } = registry
+        const { cameras } = await server.api('GET', '/api/v1/cameras')
+        await page.waitForFunction((n) => document.querySelector('[data-testid="count"]').textContent.includes(`${n} / ${n}`), cameras.length, { timeout: waitMs })
+        await page.keyboard.press('/')
+        await page.keyboard.type('ylc')
+        await until(waitMs, async () => {
+          const names = await registry.rows().locator('td:nth-child(3) p:first-child').allInnerTexts()
+          return names.length > 0 && names.length < cameras.length
+        })
+        const shown = await registry.rows().count()
+        await registry.rows().first().focus()
+        await page.keyboard.press('ArrowDown')
+        await page.keyboard.press('Space')
+        await page.getByTestId('bulk').waitFor()
+        assert.match(await page.getByTestId('bulk').innerText(), /1/)
+        await page.keyboard.press('Enter')
+        await registry.form.waitFor()
+        await page.keyboard.press('Escape')
+        await registry.form.waitFor({ state: 'detached' })
+        assert.equal(await registry.rows().count(), shown)
+      })
+    })
+
+    it('takes a list after a dry run, says which lines are wrong, and shows no password', async () => {
+      const { server } = world
+      await browsing(server, async (browser) => {
+        const registry = await CamerasPage.open(browser)
+        const { page } = registry
+        const [, at] = [0, (await server.api('GET', '/api/v1/map')).center]
+        const good = (id, name) => `${id},${name},${at[0]},${at[1]},新区,治安,rtsp://admin:Geheim-9@127.0.0.1:9/x`
+        const head = '设备编码,设备名称,经度,纬度,分组,用途,取流地址'
+        await registry.list([head, good('NEW-1', '新点一'), `NEW-2,新点二,,${at[1]},新区,治安,rtsp://admin:Geheim-9@127.0.0.1:9/x`].join('\n'))
+        await page.getByTestId('import-go').click()
+        await page.locator('[data-testid="report"][data-refused="1"]').waitFor({ timeout: waitMs })
+        assert.match(await registry.report.innerText(), /第 3 行/)
+        await page.getByTestId('close-import').click()
+        await registry.list([head, good('NEW-1', '新点一'), good('NEW-2', '新点二')].join('\n'))
+        await page.getByTestId('dry-run').click()
+        await page.locator('[data-testid="report"][data-dry="true"][data-written="2"]').waitFor({ timeout: waitMs })
+        assert.equal(await registry.row('NEW-1').count(), 0)
+        await page.getByTestId('import-go').click()
+        await page.locator('[data-testid="report"][data-dry="false"][data-written="2"]').waitFor({ timeout: waitMs })
+        await page.getByTestId('close-import').click()
+        await registry.row('NEW-1').click()
+        assert.equal(await registry.field('url').inputValue(), 'rtsp://127.0.0.1:9/x')
+        await registry.tab('changes').click()
+        await page.getByTestId('changes').locator('[data-field=""]').waitFor()
+        assert.ok(!(await page.content()).includes('Geheim-9'))
+      })
+    })
+
+    it('turns a camera by dragging, keeps who did it, and groups and removes many at once', async () => {
+      const { server } = world
+      await browsing(server, async (browser) => {
+        const registry = await CamerasPage.open(browser)
+        const { page } = registry
+        await registry.row('NEW-1').click()
+        await page.locator('[data-testid="registry-map"][data-ready="true"]').waitFor({ timeout: waitMs })
+        await registry.drag('aim', 60, 60)
+        const bearing = Number(await registry.field('bearing').inputValue())
+        assert.ok(bearing > 20 && bearing < 180, `bearing ${bearing}`)
+        await registry.field('camera-password').fill('Anders-7')
+        await registry.save()
+        await registry.tab('changes').click()
+        await page.getByTestId('changes').locator('[data-field="bearing_deg"]').waitFor({ timeout: waitMs })
+        assert.equal(await page.getByTestId('changes').locator('[data-field="credentials"]').count(), 1)
+        const kept = await server.api('GET', '/api/v1/cameras/NEW-1')
+        assert.equal(kept.bearing, bearing)
+
+        await page.fill('[name="q"]', 'NEW-')
+        await until(waitMs, async () => (await registry.rows().count()) === 2)
+        await page.getByTestId('tick-all').check()
+        await page.locator('[data-action="group"]').click()
+        await page.fill('[name="bulk-group"]', '东片')
+        await page.keyboard.press('Enter')
+        await registry.row('NEW-2').getByText('东片').waitFor()
+        await page.locator('[data-action="disable"]').click()
+        await registry.row('NEW-2').getByText('停用').waitFor()
+        await page.locator('[data-action="remove"]').click()
+        await page.getByTestId('bulk').getByRole('button', { name: '删除' }).click()
+        await registry.row('NEW-1').waitFor({ state: 'detached' })
+      })
+    })
+
+    it('tests a camera and says what it found in words', async () => {
+      const { server } = world
+      await browsing(server, async (browser) => {
+        const registry = await CamerasPage.open(browser)
+        const { page } = registry
+        const { cameras } = await server.api('GET', '/api/v1/cameras')
+        const good = cameras.find((camera) => ['online', 'live'].includes(camera.state))
+        await registry.row(good.id).click()
+        await registry.tab('test').click()
+        await page.getByTestId('run-test').click()
+        await page.getByTestId('finding').waitFor({ timeout: waitMs })
+        const text = await page.getByTestId('finding').innerText()
+        assert.match(text, /H\.264，\d+×\d+，[\d.]+ 帧\/秒/)
+        assert.match(text, /一个关键帧/)
+      })
+    })
+  })
+}
