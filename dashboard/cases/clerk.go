@@ -68,7 +68,6 @@ SELECT k.account, k.key, i.sum, i.case_id, i.seq
 FROM unnest($1::int[], $2::text[]) AS k (account, key)
 CROSS JOIN LATERAL (SELECT sum, case_id, seq FROM idempotency WHERE account = k.account AND key = k.key LIMIT 1) AS i`
 	takeIDs     = `SELECT nextval('case_file_id_seq') FROM generate_series(1, $1)`
-	takenAtOnce = 64 // most reports come alone and find theirs taken
 	readSerials = `SELECT prefix, last FROM case_serial WHERE prefix = ANY($1)`
 	readPhotos  = `SELECT id, account, at, case_id IS NOT NULL FROM photo WHERE id = ANY($1)`
 	claimPhoto  = `UPDATE photo SET case_id = $2, n = $3, kind = $4 WHERE id = $1`
@@ -155,12 +154,13 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 		prefixes[r.prefix(*in.template.Grid, now)] = true
 	}
 	known := askKeys(ask, accounts, keys)
-	if len(r.ids) < len(entries) {
-		ask.Queue(takeIDs, max(takenAtOnce, len(entries))).Query(func(rows pgx.Rows) (err error) {
-			r.ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-			return err
-		})
-	}
+	// Never kept for later: a crash sets the sequence back to what was committed, and ids follow the log.
+	var ids []int64
+	ask.Queue(takeIDs, len(entries)).Query(func(rows pgx.Rows) (err error) {
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		slices.Sort(ids)
+		return err
+	})
 	serials := map[string]int{}
 	list := make([]string, 0, len(prefixes))
 	for p := range prefixes {
@@ -182,7 +182,7 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 		var rows reportRows
 		var claims pgx.Batch // of photos, once the cases are there
 		moved := map[string]int{}
-		for _, e := range entries {
+		for i, e := range entries {
 			in := e.Ask.(*reporting)
 			in.c, in.repeats = nil, 0
 			key := keyOf{in.who.Account, in.in.Key}
@@ -204,8 +204,7 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 			moved[prefix] = serials[prefix]
 			c := in.template
 			in.c = &c
-			c.ID, r.ids = r.ids[0], r.ids[1:]
-			c.Number = fmt.Sprintf("%s%05d", prefix, serials[prefix])
+			c.ID, c.Number = ids[i], fmt.Sprintf("%s%05d", prefix, serials[prefix])
 			c.State, c.ReportedAt, c.UpdatedAt, c.open, c.Version = in.flow.Start.To, now, now, true, 1
 			c.Photos, c.Clocks = []Photo{}, []Clock{}
 			r.startClocks(in.flow, &c, "", now, func(k Clock, limit Limit) { rows.clock(&c, k, limit, r.calendar) })

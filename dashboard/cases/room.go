@@ -24,7 +24,6 @@ type Room struct {
 	writer    *live.Writer
 	reports   live.Clerk
 	moves     live.Clerk
-	ids       []int64 // of cases to come; the writer's own
 }
 
 // New is the room on a migrated database; what it changes goes by the writer.
