@@ -101,8 +101,11 @@ export function cameras(world) {
       await browsing(server, async (browser) => {
         const registry = await CamerasPage.open(browser)
         const { page } = registry
-        const { cameras } = await server.api('GET', '/api/v1/cameras')
-        const good = cameras.find((camera) => ['online', 'live'].includes(camera.state))
+        // The first sweep of the cameras starts a minute after the server.
+        const good = await until(240_000, async () => {
+          const { cameras } = await server.api('GET', '/api/v1/cameras')
+          return cameras.find((camera) => ['online', 'live'].includes(camera.state))
+        }, 500)
         await registry.row(good.id).click()
         await registry.tab('test').click()
         await page.getByTestId('run-test').click()
