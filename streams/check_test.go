@@ -58,7 +58,7 @@ func TestAFrozenPictureIsFoundWatchedOrNot(t *testing.T) {
 	}
 	h.Set([]streams.Camera{{ID: "C001", URL: room.URL("C001")}, {ID: "C002", URL: room.URL("C002"), Pinned: true}})
 	reaches(t, h, "C002", streams.Frozen)
-	for range 3 { // the camera begins a picture anew for each: frozen is what stays the same for all of them
+	for range 3 { // frozen is what stays the same for three looks
 		h.Sweep(t.Context())
 	}
 	s := reaches(t, h, "C001", streams.Frozen)

@@ -25,6 +25,7 @@ type camera struct {
 
 	mu      sync.Mutex
 	fault   Fault
+	frozen  [][]byte  // the picture of Freeze
 	away    time.Time // dark until then
 	origin  time.Time // zero of its time stamps
 	stream  *gortsplib.ServerStream
@@ -59,7 +60,7 @@ func (c *camera) is(f Fault) bool {
 
 func (c *camera) setFault(f Fault) {
 	c.mu.Lock()
-	c.fault = f
+	c.fault, c.frozen = f, nil
 	c.mu.Unlock()
 	if f == Dark || f == Refuse || f == BadSDP || f == OtherCodec {
 		c.drop()
@@ -178,7 +179,6 @@ func (c *camera) play(ctx context.Context) {
 	}
 	media := stream.Desc.Medias[0]
 	show := newShow(c)
-	var frozen [][]byte // the picture of Freeze
 	began := time.Now()
 	tick := time.NewTimer(0)
 	defer tick.Stop()
@@ -197,12 +197,7 @@ func (c *camera) play(ctx context.Context) {
 			return
 		}
 		if c.is(Freeze) {
-			if frozen == nil && nalus[0][0]&0x1f == nalSPS {
-				frozen = nalus
-			}
-			if frozen != nil {
-				nalus = frozen
-			}
+			nalus = c.freeze(nalus)
 		}
 		if send := !c.is(Stall) && !c.is(Mute); send && !(c.is(NoKeyframe) && nalus[0][0]&0x1f == nalSPS) {
 			packets, err := encoder.Encode(nalus)
@@ -219,4 +214,17 @@ func (c *camera) play(ctx context.Context) {
 		}
 		tick.Reset(time.Until(due.Add(frameInterval)))
 	}
+}
+
+// freeze returns the picture that stands still: the first that could be decoded alone since the camera froze, whoever asks.
+func (c *camera) freeze(nalus [][]byte) [][]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.frozen == nil && nalus[0][0]&0x1f == nalSPS {
+		c.frozen = nalus
+	}
+	if c.frozen == nil {
+		return nalus
+	}
+	return c.frozen
 }
