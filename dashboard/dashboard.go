@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -61,6 +62,8 @@ type Config struct {
 	KeepMonths int
 	// ClientsPerAddress is how many pages of one address may follow the log; 0: 256.
 	ClientsPerAddress int
+	// Proxies are the networks of trusted reverse proxies.
+	Proxies []netip.Prefix
 	// Basemap lies under the map; nil: none.
 	Basemap *basemap.Map
 	// GridCodes is how codes of new grids are made; the zero value is grid.National.
@@ -164,7 +167,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		Grids: d.grids, Basemap: c.Basemap,
 		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
-		Clock: now, SettableClock: c.SettableClock, Pages: c.Pages, Log: c.Log,
+		Clock: now, SettableClock: c.SettableClock, Proxies: c.Proxies, Pages: c.Pages, Log: c.Log,
 	})
 	return d, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"gridwall/dashboard/access"
+	"gridwall/dashboard/api"
 	"gridwall/streams/rtpout"
 )
 
@@ -26,8 +27,13 @@ func (d *Dashboard) mayPlay(ctx context.Context, from rtpout.Credentials, camera
 	if !who.May(access.CameraPlay) {
 		return nil, rtpout.ErrNobody
 	}
-	if _, err = d.cameras.Get(camera, who.May(access.CameraSecret)); err != nil {
+	c, err := d.cameras.Get(camera, who.May(access.CameraSecret))
+	if err != nil {
 		return nil, err
+	}
+	if who.Grid != "" && (c.Grid == nil || !api.Within(d.places.Grids(), who, *c.Grid)) {
+		d.plays.Note(who, "refused", "rtsp "+camera, map[string]string{"why": "jurisdiction"})
+		return nil, rtpout.ErrNobody
 	}
 	return d.plays.Begin(who, camera, "rtsp"), nil
 }

@@ -90,7 +90,7 @@ func cinema(t *testing.T) (h *house, rtspURL string, log *journal) {
 			t.Error(err)
 		}
 	})
-	h = &house{t, pool, web.URL, map[access.Role]string{}}
+	h = &house{t, pool, d, web.URL, map[access.Role]string{}}
 	for _, role := range []access.Role{access.Admin, access.Officer} {
 		if err := d.Access.SaveAccount(t.Context(), access.Account{Username: string(role), Name: string(role), Role: role, Password: "pass-of-" + string(role)}); err != nil {
 			t.Fatal(err)

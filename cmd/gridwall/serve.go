@@ -70,6 +70,10 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	proxies, err := prefixes(s.proxies)
+	if err != nil {
+		return nil, fmt.Errorf("trusted proxies: %w", err)
+	}
 	cameraNet, err := s.cameraNet()
 	if err != nil {
 		return nil, err
@@ -111,7 +115,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	}
 	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
 		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), RTSP: rtspOut, CameraKeys: keys, CameraNet: cameraNet,
-		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, AlarmRules: rules, GridCodes: codes, Basemap: ground, TileBytes: int64(s.tileMemory) << 20, Log: log})
+		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, Proxies: proxies, AlarmRules: rules, GridCodes: codes, Basemap: ground, TileBytes: int64(s.tileMemory) << 20, Log: log})
 	if err != nil {
 		listener.Close()
 		if rtspOut != nil {

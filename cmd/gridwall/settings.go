@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -24,6 +25,7 @@ type settings struct {
 	database   string // DATABASE_URL; empty: the private cluster
 	keepMonths int    // whole months of the event log that are kept
 	perAddress int    // pages of one address that may follow the log
+	proxies    string // networks of trusted reverse proxies; empty: none
 	basemap    basemap.Config
 	gridCodes  string // digits that county, street, community and grid add to a code
 	tileMemory int    // MiB of memory that the map's tiles may take; 0: as much as they need
@@ -40,7 +42,8 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set.StringVar(&s.cameraCA, "camera-ca", env("GRIDWALL_CAMERA_CA", ""), "PEM file of certificates that sign rtsps cameras (default the system's)")
 	set.IntVar(&s.keepMonths, "keep-months", envInt("GRIDWALL_KEEP_MONTHS", 36), "whole months of the event log to keep beside the present one; 0 keeps all")
 	set.StringVar(&s.alarmRules, "alarm-rules", env("GRIDWALL_ALARM_RULES", ""), "file of the site's alarm rules (default those that are shipped)")
-	set.IntVar(&s.perAddress, "clients-per-address", envInt("GRIDWALL_CLIENTS_PER_ADDRESS", 256), "pages of one address that may follow at a time; behind a proxy all of them have its address")
+	set.IntVar(&s.perAddress, "clients-per-address", envInt("GRIDWALL_CLIENTS_PER_ADDRESS", 256), "pages of one address that may follow at a time; behind a proxy that is not trusted all of them have its address")
+	set.StringVar(&s.proxies, "trusted-proxies", env("GRIDWALL_TRUSTED_PROXIES", ""), "networks of the reverse proxies that may say whose request it is, like 10.1.0.0/24 (default none)")
 	set.StringVar(&s.basemap.From, "basemap", env("GRIDWALL_BASEMAP", ""), "what lies under the map: a .pmtiles file or a folder {z}/{x}/{y} of pictures, an address with {z}, {x}, {y} and {key}, or tianditu:vec, img, ter (default the imported backdrop)")
 	set.StringVar(&s.basemap.Key, "basemap-key", env("GRIDWALL_BASEMAP_KEY", ""), "key of the map server; it stays on this one")
 	set.StringVar(&s.basemap.Attribution, "basemap-attribution", env("GRIDWALL_BASEMAP_ATTRIBUTION", ""), "whose map it is, as it is to stand on it (default what the file says)")
@@ -121,4 +124,23 @@ func pairs(text string) (map[string]string, error) {
 		out[strings.TrimSpace(name)] = strings.TrimSpace(value)
 	}
 	return out, nil
+}
+
+// prefixes reads a list of networks or single addresses.
+func prefixes(text string) (list []netip.Prefix, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			a, single := netip.ParseAddr(part)
+			if single != nil {
+				return nil, fmt.Errorf("%q is no network like 10.0.0.0/8", part)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		list = append(list, p)
+	}
+	return list, nil
 }

@@ -72,6 +72,9 @@ var rights = map[Role][]Right{
 	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead, AlarmRead},
 }
 
+// central are rights over the whole town: an account of one grid has none of them, whatever its role.
+var central = []Right{GridManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead}
+
 // Identity is who asks.
 type Identity struct {
 	Account    int // 0 for a device
@@ -79,11 +82,15 @@ type Identity struct {
 	Name       string
 	Role       Role
 	Department string // of a department's account
-	Grid       string // of an officer or specialist
+	Grid       string // the jurisdiction: this grid and all below it; empty: the whole town
 }
 
 // May says whether the identity has the right.
-func (i Identity) May(r Right) bool { return slices.Contains(rights[i.Role], r) }
+func (i Identity) May(r Right) bool {
+	return slices.Contains(rights[i.Role], r) && (i.Grid == "" || !slices.Contains(central, r))
+}
 
 // Rights are all rights of the identity, for pages that hide what one may not do.
-func (i Identity) Rights() []Right { return rights[i.Role] }
+func (i Identity) Rights() []Right {
+	return slices.DeleteFunc(slices.Clone(rights[i.Role]), func(r Right) bool { return !i.May(r) })
+}

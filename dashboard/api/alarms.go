@@ -15,10 +15,14 @@ import (
 	"gridwall/dashboard/alarms"
 )
 
-func (s *Server) listAlarms(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+func (s *Server) listAlarms(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	seq := s.Live.Hub.Head() // before the list: an event in between is told again, never missed
 	q := r.URL.Query()
-	f := alarms.Filter{Source: q.Get("source"), Grid: q.Get("grid")}
+	area, err := s.area(who, q.Get("grid"))
+	if err != nil {
+		return err
+	}
+	f := alarms.Filter{Source: q.Get("source"), Grid: area}
 	for name, into := range map[string]*[]string{"state": &f.States, "priority": &f.Priorities, "rule": &f.Rules} {
 		if text := q.Get(name); text != "" {
 			*into = strings.Split(text, ",")
@@ -122,6 +126,11 @@ func (s *Server) reportAlarm(w http.ResponseWriter, r *http.Request, who access.
 	}
 	if in.Active == nil {
 		return badRequest("active_missing", "请说明 active：true 或 false", "say active: true or false")
+	}
+	if in.Location != nil {
+		if err := s.inside(who, in.Location.Lon, in.Location.Lat); err != nil {
+			return err
+		}
 	}
 	a, seq, err := s.Alarms.Report(r.Context(), who, alarms.Report{Rule: in.Rule, Key: in.Key, Priority: in.Priority, Title: alarms.Text(in.Title), Detail: alarms.Text(in.Detail),
 		Active: *in.Active, Location: in.Location, Idempotency: key, Sum: sum})

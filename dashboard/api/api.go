@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -68,6 +69,8 @@ type Config struct {
 	Clock  *clock.Clock
 	// SettableClock lets who may (clock.set) stop the clock: for scenarios, drills and the demo.
 	SettableClock bool
+	// Proxies are the networks of those that may say whose request it is (X-Forwarded-For, -Proto); none: nobody may.
+	Proxies []netip.Prefix
 	// Pages holds index.html, wall.html, login.html and static/.
 	Pages fs.FS
 	Log   *slog.Logger
@@ -80,6 +83,8 @@ type Server struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	failures budget // of signing in, by address
+	heavy    budget // of what costs much, by account
 }
 
 // handler is a route's own part: an error it returns becomes problem+json.
@@ -211,6 +216,8 @@ func New(ctx context.Context, config Config) *Server {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gridwall_http_request_duration_seconds", Help: "Time to answer a request.",
 			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 5}}, []string{"route"}),
 	}
+	s.failures.burst, s.failures.every = 30, 2*time.Second
+	s.heavy.burst, s.heavy.every = 120, time.Second
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.requests, s.seconds, s.Hub, s.Writer, s.Live.Hub,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_database_connections", Help: "Connections of the pool in use."}, func() float64 { return float64(s.Pool.Stat().AcquiredConns()) }),
 	)
@@ -224,24 +231,38 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(r.pattern, s.guard(r))
 	}
 	mux.Handle("/", s.guard(route{"/", access.SessionRead, func(http.ResponseWriter, *http.Request, access.Identity) error { return errNoRoute }, ""}))
-	return http.NewCrossOriginProtection().Handler(headers(mux))
+	return behind(s.Proxies, headers(http.NewCrossOriginProtection().Handler(mux)))
 }
 
 // headers are those of every answer.
 func headers(next http.Handler) http.Handler {
-	const policy = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	const policy = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), payment=(), usb=()")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if secure(r) {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		next.ServeHTTP(w, r)
 	})
 }
 
 // answerWithin bounds a request of the API: a database that does not answer must not keep its callers for ever.
 const answerWithin = 30 * time.Second
+
+// bodyWithin bounds how long a request of the API may take to arrive.
+const bodyWithin = time.Minute
+
+// costly are the routes that have a budget for each account.
+var costly = map[string]bool{
+	"GET /api/v1/export/{file}": true, "GET /api/v1/cameras/export.csv": true, "POST /api/v1/cameras/import": true,
+	"POST /api/v1/cameras/sweep": true, "POST /api/v1/cameras/{id}/test": true, "GET /api/v1/grids/{code}/sight": true,
+}
 
 // guard finds out who asks, holds the route's right, and answers for the handler what went wrong.
 func (s *Server) guard(r route) http.Handler {
@@ -254,6 +275,7 @@ func (s *Server) guard(r route) http.Handler {
 			ctx, cancel := context.WithTimeout(req.Context(), answerWithin)
 			defer cancel()
 			req = req.WithContext(ctx)
+			_ = http.NewResponseController(w).SetReadDeadline(started.Add(bodyWithin)) // a test's writer cannot
 		}
 		err := s.answer(answer, req, r)
 		if err != nil {
@@ -267,6 +289,9 @@ func (s *Server) guard(r route) http.Handler {
 }
 
 func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error {
+	if foreignSocket(req) {
+		return live.ErrOrigin
+	}
 	who := access.Identity{}
 	if r.right != open {
 		var err error
@@ -274,10 +299,26 @@ func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error
 			return err
 		}
 		if !who.May(r.right) {
-			return &forbiddenError{who.Role, r.right}
+			err = &forbiddenError{who.Role, r.right}
+		} else {
+			err = s.keepTo(req, r.pattern, who)
+		}
+		if err != nil {
+			s.tellRefusal(who, req, r.pattern, err)
+			return err
+		}
+		if now := time.Now(); costly[r.pattern] {
+			if wait, ok := s.heavy.left(who.Username, now); !ok {
+				return &tooManyError{wait}
+			}
+			s.heavy.spend(who.Username, now)
 		}
 	}
-	return r.handle(w, req, who)
+	err := r.handle(w, req, who)
+	if err != nil {
+		s.tellRefusal(who, req, r.pattern, err)
+	}
+	return err
 }
 
 // identify says who asks: a link's token speaks for its own camera's pictures and for nothing else.

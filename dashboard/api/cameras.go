@@ -149,7 +149,12 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, who access.Ide
 
 func (s *Server) pagePlay(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	page.Serve(s.ctx, w, r, s.Hub, func(id string) (end func(), err error) {
-		if _, err := s.Cameras.Get(id, secret(who)); err != nil {
+		c, err := s.Cameras.Get(id, secret(who))
+		if err != nil {
+			return nil, err
+		}
+		if err := s.mayWatch(who, c); err != nil {
+			s.tellRefusal(who, r, r.Pattern, err)
 			return nil, err
 		}
 		return s.Plays.Begin(who, id, "page"), nil

@@ -108,6 +108,11 @@ func (s *Server) reportCase(w http.ResponseWriter, r *http.Request, who access.I
 	if err != nil {
 		return err
 	}
+	if in.Location != nil {
+		if err := s.inside(who, in.Location.Lon, in.Location.Lat); err != nil {
+			return err
+		}
+	}
 	c, seq, err := s.Cases.Report(r.Context(), who, cases.Report{
 		Flow: in.Flow, Class: in.Class, Condition: in.Condition, Priority: in.Priority, Title: in.Title, Description: in.Description, Address: in.Address,
 		Location: in.Location, Camera: in.Camera, Photos: pictures, Reporter: in.Reporter, Key: key, Sum: sum,
@@ -119,9 +124,13 @@ func (s *Server) reportCase(w http.ResponseWriter, r *http.Request, who access.I
 	return writeJSONCode(w, http.StatusCreated, map[string]any{"id": c.ID, "number": c.Number, "state": c.State, "grid": c.Grid, "seq": seq})
 }
 
-func (s *Server) listCases(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+func (s *Server) listCases(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	q := r.URL.Query()
-	f := cases.Filter{Grid: q.Get("grid"), Flow: q.Get("flow"), Query: q.Get("q")}
+	area, err := s.area(who, q.Get("grid"))
+	if err != nil {
+		return err
+	}
+	f := cases.Filter{Grid: area, Flow: q.Get("flow"), Query: q.Get("q")}
 	for name, into := range map[string]*[]string{"state": &f.States, "priority": &f.Priorities, "light": &f.Lights} {
 		if text := q.Get(name); text != "" {
 			*into = strings.Split(text, ",")

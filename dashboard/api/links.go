@@ -34,7 +34,7 @@ func (s *Server) playLink(w http.ResponseWriter, r *http.Request, who access.Ide
 		return err
 	}
 	scheme := "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+	if secure(r) {
 		scheme = "https"
 	}
 	at := func(path string) string {

@@ -49,7 +49,7 @@ type link struct {
 // origin is the address that the client reached the server by.
 func origin(r *http.Request) string {
 	scheme := "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+	if secure(r) {
 		scheme = "https"
 	}
 	return scheme + "://" + r.Host

@@ -204,7 +204,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, who access.Ident
 		return writeJSON(w, map[string]any{"results": results})
 	}
 	if who.May(access.CaseRead) {
-		list, _, _, err := s.Cases.List(r.Context(), cases.Filter{Query: q, Limit: 8})
+		list, _, _, err := s.Cases.List(r.Context(), cases.Filter{Query: q, Grid: who.Grid, Limit: 8})
 		if err != nil {
 			return err
 		}
@@ -319,7 +319,7 @@ func (s *Server) tileJSON(w http.ResponseWriter, r *http.Request, who access.Ide
 		return errNoRoute
 	}
 	scheme := "http"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+	if secure(r) {
 		scheme = "https"
 	}
 	doc, err := s.Places.Tiles().TileJSON(layer, view(who), fmt.Sprintf("%s://%s/tiles/%s/{z}/{x}/{y}.mvt", scheme, r.Host, layer))

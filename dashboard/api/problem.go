@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -103,6 +104,10 @@ func (s *Server) problem(w *recorder, r *http.Request, err error) {
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}
+	var often *tooManyError
+	if errors.As(err, &often) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(often.wait.Seconds())+1))
+	}
 	w.WriteHeader(status)
 	w.Write(text)
 }
@@ -119,6 +124,8 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var kept *alarms.RefusedError
 	var dark *streams.UnavailableError
 	var conflict *conflictError
+	var foreign *outsideError
+	var often *tooManyError
 	var tooLarge *http.MaxBytesError
 	var format *layers.FormatError
 	var held *ptz.RefusedError
@@ -136,6 +143,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusUnauthorized, "wrong_credentials", said{"用户名或密码不正确", "wrong username or password"}, nil
 	case errors.As(err, &forbidden):
 		return http.StatusForbidden, "not_permitted", said{fmt.Sprintf("当前角色没有权限 %s", forbidden.right), fmt.Sprintf("your role lacks the right %s", forbidden.right)}, nil
+	case errors.As(err, &often):
+		return http.StatusTooManyRequests, "too_many_requests", said{fmt.Sprintf("过于频繁，请 %.0f 秒后再试", often.wait.Seconds()+1), fmt.Sprintf("too often: try again in %.0f s", often.wait.Seconds()+1)}, nil
+	case errors.As(err, &foreign):
+		return http.StatusForbidden, "outside_jurisdiction", said{"不在您的管辖网格内；此次访问已记入审计", "outside your jurisdiction; this is on the audit"}, nil
 	case errors.As(err, &request):
 		return http.StatusBadRequest, request.code, said{request.zh, request.en}, nil
 	case errors.As(err, &file):

@@ -48,7 +48,14 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ access.Identit
 	if err := decode(w, r, 4<<10, &in); err != nil {
 		return err
 	}
+	now := time.Now()
+	if wait, ok := s.failures.left(host(r), now); !ok {
+		return &tooManyError{wait}
+	}
 	token, who, err := s.Access.SignIn(r.Context(), in.Username, in.Password)
+	if errors.Is(err, access.ErrWrongCredentials) {
+		s.failures.spend(host(r), now)
+	}
 	if err != nil {
 		return err
 	}
@@ -58,7 +65,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ access.Identit
 
 // cookie is kept from scripts and from other sites; over TLS it never travels in the clear.
 func cookie(r *http.Request, name, value string, ttl time.Duration) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: int(ttl / time.Second), HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode}
+	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: int(ttl / time.Second), HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteLaxMode}
 }
 
 func (s *Server) session(w http.ResponseWriter, _ *http.Request, who access.Identity) error {

@@ -21,7 +21,7 @@ const (
 	lastWords = 3 * time.Second
 )
 
-// Plays writes who watched which camera, from when to when. NewPlays is the only way to make one; Run must run.
+// Plays writes who watched which camera, from when to when, and what else has no transaction of its own (Note). NewPlays is the only way to make one; Run must run.
 type Plays struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
@@ -60,6 +60,18 @@ func (p *Plays) Begin(who access.Identity, camera, way string) (end func()) {
 	defer p.mu.Unlock()
 	id := p.begin(who, camera, way)
 	return func() { p.end(id, time.Now()) }
+}
+
+// Note says what who did or was refused just now, where nothing is written that the entry could go with.
+func (p *Plays) Note(who access.Identity, act, object string, detail any) {
+	e, err := New(who, act, object, detail, time.Now())
+	if err != nil {
+		p.log.Error("act not recorded", "act", act, "error", err)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.put(e)
 }
 
 // begin notes a play. p.mu is held.

@@ -1,0 +1,256 @@
+package dashboard_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gridwall/dashboard/access"
+	"gridwall/dashboard/api"
+)
+
+var update = flag.Bool("update", false, "write the reviewed files anew")
+
+// matrixFile is the reviewed matrix: who changes what one may do changes this file, and it is read in review.
+const matrixFile = "access/rights.md"
+
+// Thing names of the own grid and of the other one, for what the addresses name.
+const (
+	ownGrid   = "150621901001001"
+	otherGrid = "150621901001002"
+)
+
+// town adds a camera of the other grid to places.
+const town = places + `;
+UPDATE camera SET grid = '150621901001001';
+INSERT INTO camera (id, name, url, grid, geom) VALUES ('C3', '邻街', 'rtsp://127.0.0.1:9/c', '150621901001002', ST_SetSRID(ST_MakePoint(110.015, 40.405), 4326))`
+
+// confined makes accounts of every role for the own grid and returns a house that asks with their tokens.
+func (h *house) confined() *house {
+	h.t.Helper()
+	h2 := *h
+	h2.tokens = map[access.Role]string{access.Wall: h.tokens[access.Wall]}
+	for _, role := range access.Roles {
+		a := access.Account{Username: "own-" + strings.ReplaceAll(string(role), "_", "-"), Name: "own", Role: role, Grid: ownGrid}
+		if role == access.Department {
+			a.Department = "D01"
+		}
+		if err := h.dash.Access.SaveAccount(h.t.Context(), a); err != nil {
+			h.t.Fatal(err)
+		}
+		var err error
+		if h2.tokens[role], err = h.dash.Access.NewToken(h.t.Context(), a.Username, "test"); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	return &h2
+}
+
+// things are what the addresses name: in the own grid, or in the other one.
+type things struct{ grid, caseID, photo, alarm, camera string }
+
+// plant puts a case with a photo and an alarm into the grid of a place.
+func (h *house) plant(code, camera string, lon float64) things {
+	h.t.Helper()
+	at := map[string]float64{"lon": lon, "lat": 40.405}
+	var up, made struct{ ID any }
+	a := h.ask(access.Operator, "POST", "/api/v1/photos", photo(h.t))
+	if err := json.Unmarshal(a.body, &up); err != nil {
+		h.t.Fatalf("%s: %v", a.body, err)
+	}
+	h.must(access.Operator, "POST", "/api/v1/cases", map[string]any{"title": "marker-of-" + code, "location": at, "photos": []any{up.ID}}, &made)
+	var alarm struct{ Alarm struct{ ID int64 } }
+	h.must(access.Operator, "POST", "/api/v1/alarms", map[string]any{"rule": "sensor", "key": code, "active": true, "title": "marker-of-" + code, "location": at}, &alarm)
+	return things{code, fmt.Sprintf("%.0f", made.ID), fmt.Sprint(up.ID), fmt.Sprint(alarm.Alarm.ID), camera}
+}
+
+// request fills a route's pattern in. What would destroy is aimed at nothing.
+func (x things) request(l api.Line) (method, path string) {
+	method, path, _ = strings.Cut(l.Pattern, " ")
+	id := map[string]string{"case": x.caseID, "photo": x.photo, "alarm": x.alarm, "camera": x.camera}[l.Scope]
+	switch {
+	case strings.Contains(path, "/walls/"):
+		id = "main"
+	case id == "":
+		id = "C1"
+	}
+	return method, strings.NewReplacer("{id}", id, "{code}", x.grid, "{$}", "", "{layer}", "grids", "{z}", "1", "{x}", "1", "{y}", "1", "{screen}", "1",
+		"{flow}", "incident", "{collection}", "grids", "{item}", "x", "{session}", "none", "/{file}", fileOf(path)).Replace(path)
+}
+
+func fileOf(path string) string {
+	switch {
+	case strings.HasPrefix(path, "/api/v1/export"):
+		return "/grids.csv"
+	case path == "/tiles/{file}":
+		return "/grids.json"
+	case strings.Contains(path, "/hls/"):
+		return "/index.m3u8"
+	}
+	return "/1.mvt"
+}
+
+// refused says whether the door refused; what a handler says of the request itself is not its matter.
+func (a answer) refused() bool {
+	code, _ := a.problem()
+	return a.code == http.StatusUnauthorized || a.code == http.StatusForbidden && slices.Contains([]string{"not_permitted", "outside_jurisdiction"}, code)
+}
+
+// Every route is asked by every role: of the whole town, of one grid for a thing of that grid, and for one of another.
+func TestTheMatrixOfRightsIsTheReviewedOne(t *testing.T) {
+	h := openWith(t, town)
+	confined := h.confined()
+	own, other := h.plant(ownGrid, "C1", 110.005), h.plant(otherGrid, "C3", 110.015)
+	roles := append(slices.Clone(access.Roles), access.Wall)
+
+	var text bytes.Buffer
+	text.WriteString("# Who may do what\n\nWritten by `go test ./dashboard -run Matrix -update` from real requests, and reviewed: the test compares it with what the routes answer.\n\n" +
+		"- `●` in the whole town, and for an account of one grid (its jurisdiction is that grid and all below it) nothing is kept back\n" +
+		"- `◐` an account of one grid only for what lies in its grid\n" +
+		"- `○` accounts of the whole town only\n- `·` refused\n\nA scope of `rows` gives and takes rows of the jurisdiction alone.\n\n| route | right | scope |")
+	for _, role := range roles {
+		fmt.Fprintf(&text, " %s |", role)
+	}
+	text.WriteString("\n|---|---|---|" + strings.Repeat("---|", len(roles)) + "\n")
+	table := h.dash.Table()
+	slices.SortStableFunc(table, func(a, b api.Line) int { return strings.Compare(address(a), address(b)) })
+	for _, l := range table {
+		if l.Right == "" {
+			fmt.Fprintf(&text, "| %s | open | |%s\n", l.Pattern, strings.Repeat(" ● |", len(roles)))
+			continue
+		}
+		if l.Scope == "" {
+			t.Errorf("%s has no scope: give it a line in dashboard/api/jurisdiction.go, and write the matrix anew", l.Pattern)
+		}
+		fmt.Fprintf(&text, "| %s | %s | %s |", l.Pattern, l.Right, l.Scope)
+		for _, role := range roles {
+			sign := "·"
+			ask := func(h *house, x things) bool {
+				method, path := x.request(l)
+				if method == "DELETE" || strings.HasSuffix(path, "/moves") {
+					path = strings.Replace(path, "/C1", "/absent", 1) // others still need it
+				}
+				return !h.ask(role, method, path, nil).refused()
+			}
+			switch {
+			case !ask(h, own):
+			case role == access.Wall:
+				sign = "●"
+			case ask(confined, own) && ask(confined, other):
+				sign = "●"
+			case ask(confined, own):
+				sign = "◐"
+			default:
+				sign = "○"
+			}
+			fmt.Fprintf(&text, " %s |", sign)
+		}
+		text.WriteString("\n")
+	}
+	if *update {
+		if err := os.WriteFile(matrixFile, text.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reviewed, err := os.ReadFile(matrixFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := strings.Split(string(reviewed), "\n"), strings.Split(text.String(), "\n")
+	for _, line := range got {
+		if !slices.Contains(want, line) {
+			t.Errorf("not as reviewed in dashboard/%s: %s", matrixFile, line)
+		}
+	}
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			t.Errorf("reviewed in dashboard/%s, and no longer so: %s", matrixFile, line)
+		}
+	}
+}
+
+// address is a route's path before its method, so that the matrix reads by things.
+func address(l api.Line) string {
+	method, path, _ := strings.Cut(l.Pattern, " ")
+	return path + " " + method
+}
+
+func TestRowsOfAnotherJurisdictionAreInNoList(t *testing.T) {
+	h := openWith(t, town)
+	h.plant(ownGrid, "C1", 110.005)
+	h.plant(otherGrid, "C3", 110.015)
+	confined := h.confined()
+	for _, path := range []string{"/api/v1/cases", "/api/v1/alarms", "/api/v1/search?q=marker", "/api/v1/export/cases.geojson", "/ogc/collections/cases/items"} {
+		a := confined.ask(access.Operator, "GET", path, nil)
+		if a.code != 200 || !bytes.Contains(a.body, []byte("marker-of-"+ownGrid)) || bytes.Contains(a.body, []byte("marker-of-"+otherGrid)) {
+			t.Errorf("%s: %d %s", path, a.code, a.body)
+		}
+		if a := h.ask(access.Operator, "GET", path, nil); !bytes.Contains(a.body, []byte("marker-of-"+otherGrid)) {
+			t.Errorf("%s for the whole town: %d %s", path, a.code, a.body)
+		}
+	}
+}
+
+func TestFiveHundredCrossJurisdictionRequestsAreRefusedAndOnTheAudit(t *testing.T) {
+	h := openWith(t, town)
+	other := h.plant(otherGrid, "C3", 110.015)
+	confined := h.confined()
+	there := map[string]float64{"lon": 110.015, "lat": 40.405}
+	kinds := []struct {
+		method, path string
+		body         any
+	}{
+		{"GET", "/api/v1/cases/" + other.caseID, nil},
+		{"GET", "/api/v1/cases/" + other.caseID + "/timeline", nil},
+		{"POST", "/api/v1/cases/" + other.caseID + "/moves", map[string]string{"move": "verify"}},
+		{"GET", "/api/v1/photos/" + other.photo, nil},
+		{"GET", "/api/v1/cases?grid=" + otherGrid, nil},
+		{"POST", "/api/v1/cases", map[string]any{"title": "x", "location": there}},
+		{"GET", "/api/v1/grids/" + otherGrid, nil},
+		{"GET", "/api/v1/grids/150621901", nil}, // above the own one
+		{"GET", "/api/v1/alarms?grid=" + otherGrid, nil},
+		{"GET", "/api/v1/alarms/" + other.alarm, nil},
+		{"POST", "/api/v1/alarms/" + other.alarm + "/moves", map[string]string{"move": "acknowledge"}},
+		{"POST", "/api/v1/alarms", map[string]any{"rule": "sensor", "key": "k", "active": true, "title": "x", "location": there}},
+		{"GET", "/api/v1/cameras/C3/snapshot.jpg", nil},
+		{"POST", "/api/v1/cameras/C3/ptz", map[string]any{"take": true}},
+		{"POST", "/api/v1/cameras/C3/links", nil},
+		{"GET", "/streams/C3/hls/index.m3u8", nil},
+		{"POST", "/streams/C3/whep", nil},
+		{"GET", "/streams/C3/mse", nil},
+	}
+	roles := []access.Role{access.Operator, access.DutyLeader, access.Admin}
+	random := rand.New(rand.NewPCG(8, 500))
+	var before int
+	if err := h.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM case_move) * 1000 + (SELECT count(*) FROM alarm)`).Scan(&before); err != nil {
+		t.Fatal(err)
+	}
+	const n = 500
+	for range n {
+		k := kinds[random.IntN(len(kinds))]
+		role := roles[random.IntN(len(roles))]
+		if a := confined.ask(role, k.method, k.path, k.body); a.code != http.StatusForbidden || !a.refused() {
+			t.Errorf("%s %s by %s: %d %s", k.method, k.path, role, a.code, a.body)
+		}
+	}
+	var after, told int
+	if err := h.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM case_move) * 1000 + (SELECT count(*) FROM alarm)`).Scan(&after); err != nil || after != before {
+		t.Errorf("refused writes left something: %d, %d, %v", before, after, err)
+	}
+	for until := time.Now().Add(time.Minute); told < n && time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+		if err := h.pool.QueryRow(t.Context(), `SELECT count(*) FROM audit_entry WHERE act = 'refused' AND detail->>'why' = 'jurisdiction'`).Scan(&told); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told != n {
+		t.Errorf("%d of %d refusals are on the audit", told, n)
+	}
+}
