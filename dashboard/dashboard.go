@@ -62,6 +62,8 @@ type Config struct {
 	KeepMonths int
 	// ClientsPerAddress is how many pages of one address may follow the log; 0: 256.
 	ClientsPerAddress int
+	// Checkpoints signs the log's head; nil: nobody does.
+	Checkpoints *audit.Signer
 	// Proxies are the networks of trusted reverse proxies.
 	Proxies []netip.Prefix
 	// Basemap lies under the map; nil: none.
@@ -83,6 +85,7 @@ type Dashboard struct {
 	cameras *cameras.Room
 	ptz     *ptz.Room
 	plays   *audit.Plays
+	signer  *audit.Signer // nil: the log's head is not signed
 	alarms  *alarms.Room
 	grids   *grids.Room
 	hub     *streams.Hub
@@ -113,7 +116,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		return nil, fmt.Errorf("read the log's head: %w", err)
 	}
 	now := new(clock.Clock)
-	d := &Dashboard{Access: access.New(c.Pool), logger: c.Log}
+	d := &Dashboard{Access: access.New(c.Pool), signer: c.Checkpoints, logger: c.Log}
 	if d.places, err = geo.OpenWithin(ctx, c.Pool, geo.Budget{TileBytes: c.TileBytes, Log: c.Log}); err != nil {
 		return nil, err
 	}
@@ -179,6 +182,9 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
 	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.plays.Run, d.cameras.Run, d.alarms.Run, d.places.Run, d.grids.Run}
+	if d.signer != nil {
+		rooms = append(rooms, d.signer.Run)
+	}
 	if d.rtsp != nil {
 		rooms = append(rooms, d.rtsp.Run)
 	}

@@ -254,3 +254,42 @@ func TestFiveHundredCrossJurisdictionRequestsAreRefusedAndOnTheAudit(t *testing.
 		t.Errorf("%d of %d refusals are on the audit", told, n)
 	}
 }
+
+func TestTheAuditorReadsTheAuditAndNothingElse(t *testing.T) {
+	h := openWith(t, town)
+	own := h.plant(ownGrid, "C1", 110.005)
+	if a := h.ask(access.Operator, "GET", "/api/v1/cases/"+own.caseID, nil); a.code != 200 {
+		t.Fatal(a.code)
+	}
+	if a := h.ask(access.Operator, "POST", "/api/v1/cases/"+own.caseID+"/moves", map[string]string{"move": "reject", "note": "重复"}); a.code != 200 {
+		t.Fatalf("%d %s", a.code, a.body)
+	}
+	h.ask("", "POST", "/api/v1/session", map[string]string{"username": "operator", "password": "wrong"})
+	h.ask("", "POST", "/api/v1/session", map[string]string{"username": "=my secret", "password": "wrong"})
+	want := []string{"case.view", "case.move", "session.refused"}
+	var entries struct {
+		Entries []struct{ Username, Act, Object string }
+	}
+	for until := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		h.must(access.Auditor, "GET", "/api/v1/audit", nil, &entries)
+		missing := slices.DeleteFunc(slices.Clone(want), func(act string) bool {
+			return slices.ContainsFunc(entries.Entries, func(e struct{ Username, Act, Object string }) bool { return e.Act == act })
+		})
+		if len(missing) == 0 {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatalf("not on the audit: %v in %+v", missing, entries)
+		}
+	}
+	a := h.ask(access.Auditor, "GET", "/api/v1/audit.csv?act=session.refused", nil)
+	if a.code != 200 || !bytes.Contains(a.body, []byte(",operator,")) || bytes.Contains(a.body, []byte("secret")) {
+		t.Errorf("%d %s", a.code, a.body)
+	}
+	if a := h.ask(access.Auditor, "GET", "/", nil); a.code != http.StatusSeeOther || a.header.Get("Location") != "/audit" {
+		t.Errorf("the auditor's first page: %d %s", a.code, a.header.Get("Location"))
+	}
+	if a := h.ask(access.Auditor, "GET", "/api/v1/cases/"+own.caseID, nil); a.code != 403 {
+		t.Errorf("the auditor reads a case: %d", a.code)
+	}
+}

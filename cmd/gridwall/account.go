@@ -48,17 +48,26 @@ func account(ctx context.Context, args []string) error {
 		if a.Password, err = readPassword(); err == nil {
 			err = room.SaveAccount(ctx, a)
 		}
+		if err == nil {
+			err = record(ctx, pool, "account.change", a.Username, map[string]string{"role": string(a.Role), "grid": a.Grid, "department": a.Department})
+		}
 	case "token":
 		var token string
 		if a.Name == "" {
 			a.Name = "token"
 		}
 		if token, err = room.NewToken(ctx, rest[1], a.Name); err == nil {
+			err = record(ctx, pool, "token.make", rest[1], map[string]string{"name": a.Name})
+		}
+		if err == nil {
 			fmt.Println(token)
 		}
 	case "wall":
 		var token string
 		if token, err = room.NewDevice(ctx, rest[1]); err == nil {
+			err = record(ctx, pool, "device.make", rest[1], nil)
+		}
+		if err == nil {
 			fmt.Println(token)
 		}
 	default:

@@ -28,6 +28,7 @@ func commands() []command {
 		{"account", "make accounts, API tokens and wall devices", account},
 		{"camera", "rotate the key that seals the credentials of cameras", camera},
 		{"scenario", "replay a scenario against a real server with a simulated clock", scenario},
+		{"verify", "check that no row of the log and the audit was changed, and name the first that was", verify},
 		{"migrate", "bring the database's schema up to date", migrate},
 		{"postgres", "run a command with a private PostgreSQL and its address in the environment", withPostgres},
 		{"version", "print the version", version},

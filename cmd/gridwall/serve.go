@@ -18,6 +18,7 @@ import (
 	"gridwall/assets"
 	"gridwall/dashboard"
 	"gridwall/dashboard/alarms"
+	"gridwall/dashboard/audit"
 	"gridwall/dashboard/postgres"
 	"gridwall/geo/basemap"
 	"gridwall/geo/grid"
@@ -113,7 +114,17 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		}
 		return fail(err)
 	}
-	dash, err := dashboard.Open(life, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
+	checkpoints, keyFile := s.checkpointPaths()
+	signing, err := audit.OpenKey(keyFile, true)
+	if err != nil {
+		listener.Close()
+		if rtspOut != nil {
+			rtspOut.Close()
+		}
+		return fail(err)
+	}
+	dash, err := dashboard.Open(life, dashboard.Config{Checkpoints: &audit.Signer{Pool: pool, Key: signing, File: checkpoints, Log: log},
+		Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
 		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), RTSP: rtspOut, CameraKeys: keys, CameraNet: cameraNet,
 		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, Proxies: proxies, AlarmRules: rules, GridCodes: codes, Basemap: ground, TileBytes: int64(s.tileMemory) << 20, Log: log})
 	if err != nil {

@@ -15,21 +15,22 @@ import (
 
 // settings are flags, and GRIDWALL_… variables of the same names.
 type settings struct {
-	addr       string // where HTTP is served; port 0 takes a free one
-	webRTCAddr string // UDP of WebRTC video; empty: the host of addr, a free port
-	rtspAddr   string // TCP of RTSP video for other players; off: none; empty: the host of addr, port 8554 if it is free
-	cameraNets string // networks that cameras may be in; empty: all but this machine's own
-	cameraKeys string // file of the keys that seal cameras' credentials; empty: camera.keys in dataDir
-	cameraCA   string // file of certificates that sign rtsps cameras; empty: the system's
-	dataDir    string // folder of the private cluster and the demo
-	database   string // DATABASE_URL; empty: the private cluster
-	keepMonths int    // whole months of the event log that are kept
-	perAddress int    // pages of one address that may follow the log
-	proxies    string // networks of trusted reverse proxies; empty: none
-	basemap    basemap.Config
-	gridCodes  string // digits that county, street, community and grid add to a code
-	tileMemory int    // MiB of memory that the map's tiles may take; 0: as much as they need
-	alarmRules string // file of the site's alarm rules; empty: those that are shipped
+	addr        string // where HTTP is served; port 0 takes a free one
+	webRTCAddr  string // UDP of WebRTC video; empty: the host of addr, a free port
+	rtspAddr    string // TCP of RTSP video for other players; off: none; empty: the host of addr, port 8554 if it is free
+	cameraNets  string // networks that cameras may be in; empty: all but this machine's own
+	cameraKeys  string // file of the keys that seal cameras' credentials; empty: camera.keys in dataDir
+	cameraCA    string // file of certificates that sign rtsps cameras; empty: the system's
+	dataDir     string // folder of the private cluster and the demo
+	database    string // DATABASE_URL; empty: the private cluster
+	checkpoints string // file of the signed checkpoints of the log; empty: checkpoints.jsonl in dataDir
+	keepMonths  int    // whole months of the event log that are kept
+	perAddress  int    // pages of one address that may follow the log
+	proxies     string // networks of trusted reverse proxies; empty: none
+	basemap     basemap.Config
+	gridCodes   string // digits that county, street, community and grid add to a code
+	tileMemory  int    // MiB of memory that the map's tiles may take; 0: as much as they need
+	alarmRules  string // file of the site's alarm rules; empty: those that are shipped
 }
 
 // flags declares the common flags of a command with their values from the environment.
@@ -43,6 +44,7 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set.IntVar(&s.keepMonths, "keep-months", envInt("GRIDWALL_KEEP_MONTHS", 36), "whole months of the event log to keep beside the present one; 0 keeps all")
 	set.StringVar(&s.alarmRules, "alarm-rules", env("GRIDWALL_ALARM_RULES", ""), "file of the site's alarm rules (default those that are shipped)")
 	set.IntVar(&s.perAddress, "clients-per-address", envInt("GRIDWALL_CLIENTS_PER_ADDRESS", 256), "pages of one address that may follow at a time; behind a proxy that is not trusted all of them have its address")
+	set.StringVar(&s.checkpoints, "checkpoint-file", env("GRIDWALL_CHECKPOINT_FILE", ""), "file that the log's head is signed into once a minute, best on another machine (default checkpoints.jsonl in --data-dir)")
 	set.StringVar(&s.proxies, "trusted-proxies", env("GRIDWALL_TRUSTED_PROXIES", ""), "networks of the reverse proxies that may say whose request it is, like 10.1.0.0/24 (default none)")
 	set.StringVar(&s.basemap.From, "basemap", env("GRIDWALL_BASEMAP", ""), "what lies under the map: a .pmtiles file or a folder {z}/{x}/{y} of pictures, an address with {z}, {x}, {y} and {key}, or tianditu:vec, img, ter (default the imported backdrop)")
 	set.StringVar(&s.basemap.Key, "basemap-key", env("GRIDWALL_BASEMAP_KEY", ""), "key of the map server; it stays on this one")

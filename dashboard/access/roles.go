@@ -20,11 +20,12 @@ const (
 	Specialist Role = "specialist"  // 三级网格专员
 	Department Role = "department"  // 职能部门
 	Resident   Role = "resident"    // 居民
+	Auditor    Role = "auditor"     // 审计员: the audit and nothing else
 	Wall       Role = "wall"        // a device: it reads, and it never reads personal data
 )
 
 // Roles are those that an account can have.
-var Roles = []Role{Admin, Operator, Dispatcher, DutyLeader, Leader, Integrator, Officer, Specialist, Department, Resident}
+var Roles = []Role{Admin, Operator, Dispatcher, DutyLeader, Leader, Integrator, Officer, Specialist, Department, Resident, Auditor}
 
 // Right is one thing that one may do.
 type Right string
@@ -69,6 +70,7 @@ var rights = map[Role][]Right{
 	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, CameraSecret, PositionReport, AlarmSOS},
 	Department: {SessionRead, CaseRead, CaseMove, PhotoUpload, MapRead},
 	Resident:   {SessionRead, CaseReport, PhotoUpload},
+	Auditor:    {SessionRead, AuditRead},
 	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead, AlarmRead},
 }
 

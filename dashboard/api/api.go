@@ -176,6 +176,8 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/cameras/{id}/ptz/mount", access.CameraManage, s.getMount, "How a head is mounted"},
 		{"PUT /api/v1/cameras/{id}/ptz/mount", access.CameraManage, s.saveMount, "Say how a head is mounted: {address, zero_deg, pan_deg, tilt_low_deg, tilt_high_deg, speed_deg, no_look: [{name, from_deg, to_deg, low_deg, high_deg}]}"},
 		{"GET /api/v1/audit", access.AuditRead, s.readAudit, "Who did what, the newest first: object, username, act, from, to, limit"},
+		{"GET /api/v1/audit.csv", access.AuditRead, s.exportAudit, "The audit as CSV, the newest first: object, username, act, from, to"},
+		{"GET /audit", access.AuditRead, s.auditPage, ""},
 		{"POST /api/v1/cameras/{id}/links", access.CameraPlay, s.playLink, "Addresses of a camera's pictures for players that do not sign in, each with a token for this camera that expires: {ttl_s?}; RTSP, HLS, WHEP, MSE"},
 		{"POST /streams/{id}/whep", access.CameraPlay, s.whepPlay, "Play a camera over WebRTC (WHEP)"},
 		{"DELETE /streams/{id}/whep/{session}", access.CameraPlay, s.whepEnd, "End a WHEP session"},
@@ -317,6 +319,8 @@ func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error
 	err := r.handle(w, req, who)
 	if err != nil {
 		s.tellRefusal(who, req, r.pattern, err)
+	} else {
+		s.tellDone(who, req, r.pattern)
 	}
 	return err
 }

@@ -104,6 +104,8 @@ var scopes = map[string]scope{
 	"PUT /api/v1/cameras/{id}/ptz/mount":    ofCamera,
 	"POST /api/v1/cameras/{id}/links":       ofCamera,
 	"GET /api/v1/audit":                     everywhere,
+	"GET /api/v1/audit.csv":                 everywhere,
+	"GET /audit":                            everywhere,
 	"POST /streams/{id}/whep":               ofCamera,
 	"DELETE /streams/{id}/whep/{session}":   ofCamera,
 	"GET /streams":                          rows,

@@ -20,7 +20,15 @@ func (s *Server) desk(w http.ResponseWriter, r *http.Request, who access.Identit
 	if who.Role == access.Wall {
 		return &forbiddenError{who.Role, access.CaseMove}
 	}
+	if who.Role == access.Auditor {
+		http.Redirect(w, r, "/audit", http.StatusSeeOther)
+		return nil
+	}
 	return s.page(w, r, "index.html")
+}
+
+func (s *Server) auditPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	return s.page(w, r, "audit.html")
 }
 
 func (s *Server) alarmsPage(w http.ResponseWriter, r *http.Request, who access.Identity) error {

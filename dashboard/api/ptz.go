@@ -2,10 +2,8 @@ package api
 
 import (
 	"net/http"
-	"time"
 
 	"gridwall/dashboard/access"
-	"gridwall/dashboard/audit"
 	"gridwall/dashboard/ptz"
 )
 
@@ -54,32 +52,4 @@ func (s *Server) saveMount(w http.ResponseWriter, r *http.Request, who access.Id
 		return err
 	}
 	return s.getMount(w, r, who)
-}
-
-func (s *Server) readAudit(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
-	q := r.URL.Query()
-	wanted := audit.Wanted{Object: q.Get("object"), Username: q.Get("username"), Act: q.Get("act"), To: time.Now().Add(time.Minute)}
-	for name, into := range map[string]*time.Time{"from": &wanted.From, "to": &wanted.To} {
-		text := q.Get(name)
-		if text == "" {
-			continue
-		}
-		at, err := time.Parse(time.RFC3339, text)
-		if err != nil {
-			return badRequest("query_invalid", "参数 "+name+" 应为 RFC 3339 时间", "query parameter "+name+" must be a time of RFC 3339")
-		}
-		*into = at
-	}
-	limit, err := queryInt(r, "limit", 200, 1, 2000)
-	if err != nil {
-		return err
-	}
-	entries, err := audit.Find(r.Context(), s.Pool, wanted, int(limit))
-	if err != nil {
-		return err
-	}
-	if entries == nil {
-		entries = []audit.Entry{}
-	}
-	return writeJSON(w, map[string]any{"entries": entries})
 }

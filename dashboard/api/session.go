@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"regexp"
 	"time"
 
 	"gridwall/dashboard/access"
@@ -55,10 +56,12 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ access.Identit
 	token, who, err := s.Access.SignIn(r.Context(), in.Username, in.Password)
 	if errors.Is(err, access.ErrWrongCredentials) {
 		s.failures.spend(host(r), now)
+		s.Plays.Note(access.Identity{Username: tried(in.Username)}, "session.refused", host(r), map[string]string{"code": "wrong_credentials"})
 	}
 	if err != nil {
 		return err
 	}
+	s.Plays.Note(who, "session.in", host(r), map[string]string{"by": "password"})
 	http.SetCookie(w, cookie(r, access.SessionCookie, token, access.SessionTTL))
 	return writeJSON(w, accountOf(who))
 }
@@ -79,4 +82,15 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, _ access.Identi
 	http.SetCookie(w, cookie(r, access.SessionCookie, "", -time.Second))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// usernames are what a name of an account looks like; what somebody typed instead may be a password.
+var usernames = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+
+// tried is a name that somebody tried to sign in with, fit for the audit.
+func tried(name string) string {
+	if usernames.MatchString(name) {
+		return name
+	}
+	return "?"
 }

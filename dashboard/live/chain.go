@@ -66,32 +66,40 @@ func Verify(ctx context.Context, db interface {
 }) (events int64, err error) {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, db, options, func(tx pgx.Tx) error {
-		var at, end head
-		if err := tx.QueryRow(ctx, keptHead).Scan(&at.seq, &at.hash, &end.seq, &end.hash); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, chain, at.seq)
-		if err != nil {
-			return err
-		}
-		var e Event
-		var stored []byte
-		_, err = pgx.ForEachRow(rows, []any{&e.Seq, &e.Type, &e.At, &e.Grid, &e.Needs, &e.Data, &stored}, func() error {
-			if e.Seq != at.seq+1 {
-				return &BrokenError{at.seq + 1, fmt.Sprintf("it is missing, %d follows", e.Seq)}
-			}
-			if at.next(&e); string(at.hash) != string(stored) {
-				return &BrokenError{e.Seq, "its content is not what was written"}
-			}
+		return Walk(ctx, tx, func(Event, []byte) error {
 			events++
 			return nil
 		})
-		if err == nil && (at.seq != end.seq || string(at.hash) != string(end.hash)) {
-			err = &BrokenError{at.seq + 1, fmt.Sprintf("it is missing, the head stands at %d", end.seq)}
-		}
-		return err
 	})
 	return events, err
+}
+
+// Walk gives each event that holds, with its hash, to each, in their order, and ends with each's error or, as Verify does,
+// with *BrokenError. tx sees one state of the database.
+func Walk(ctx context.Context, tx pgx.Tx, each func(e Event, hash []byte) error) error {
+	var at, end head
+	if err := tx.QueryRow(ctx, keptHead).Scan(&at.seq, &at.hash, &end.seq, &end.hash); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, chain, at.seq)
+	if err != nil {
+		return err
+	}
+	var e Event
+	var stored []byte
+	_, err = pgx.ForEachRow(rows, []any{&e.Seq, &e.Type, &e.At, &e.Grid, &e.Needs, &e.Data, &stored}, func() error {
+		if e.Seq != at.seq+1 {
+			return &BrokenError{at.seq + 1, fmt.Sprintf("it is missing, %d follows", e.Seq)}
+		}
+		if at.next(&e); string(at.hash) != string(stored) {
+			return &BrokenError{e.Seq, "its content is not what was written"}
+		}
+		return each(e, stored)
+	})
+	if err == nil && (at.seq != end.seq || string(at.hash) != string(end.hash)) {
+		err = &BrokenError{at.seq + 1, fmt.Sprintf("it is missing, the head stands at %d", end.seq)}
+	}
+	return err
 }
 
 const dropMonths = `
