@@ -5,6 +5,8 @@ import type { Case, Priority } from '../cases/types'
 import { Markers, drawOrder, type Look } from './markers'
 
 const pulseLimit = 20
+/** One beat; as in TownMap.vue. All beat together, in steps: each step is a picture, and a ring alone would ask for 60 a second. */
+const pulseMs = 2_000
 /** A change is drawn in the next frame, but so long after the last picture: a storm leaves the page smooth. */
 const pictureMs = 200
 
@@ -173,7 +175,9 @@ export class Incidents {
       if (this.#pulses.has(id)) continue
       const element = document.createElement('div')
       element.className = 'pulse'
-      element.append(document.createElement('i'))
+      const ring = document.createElement('i')
+      ring.style.animationDelay = `-${performance.now() % pulseMs}ms`
+      element.append(ring)
       this.#pulses.set(id, new Marker({ element }).setLngLat([file.location.lon, file.location.lat]).addTo(this.#map))
     }
   }

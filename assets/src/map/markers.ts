@@ -8,7 +8,7 @@ export const drawOrder: readonly Priority[] = ['advice', 'normal', 'urgent', 'cr
 
 /** A marker ready to be put on a canvas; side in px of the canvas. */
 export interface Sprite {
-  image: OffscreenCanvas
+  image: ImageBitmap
   side: number
 }
 
@@ -39,14 +39,14 @@ export class Markers {
     const seen = this.zoom - Math.max(0, Math.log2(scale)) // as in style.ts: a larger screen sees the same ground one zoom higher
     const grow = scale * density * between(seen, sizes[priority])
     const side = Math.ceil(box * grow)
-    const image = new OffscreenCanvas(side, side)
-    const g = image.getContext('2d')
+    const canvas = new OffscreenCanvas(side, side)
+    const g = canvas.getContext('2d')
     if (g !== null) {
       g.translate(side / 2, side / 2)
       g.scale(grow, grow)
       draws[priority](g, palette, late)
     }
-    const sprite = { image, side }
+    const sprite = { image: canvas.transferToImageBitmap(), side }
     this.#sprites.set(key, sprite)
     return sprite
   }
