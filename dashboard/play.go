@@ -17,7 +17,7 @@ const tokenUser = "token"
 // by account and password, or by a token as the password. Each play is on the audit.
 func (d *Dashboard) mayPlay(ctx context.Context, from rtpout.Credentials, camera string) (ended func(), err error) {
 	who, err := d.identify(ctx, from, camera)
-	if errors.Is(err, access.ErrNobody) || errors.Is(err, access.ErrWrongCredentials) {
+	if errors.Is(err, access.ErrNobody) || errors.Is(err, access.ErrWrongCredentials) || errors.As(err, new(*access.LockedError)) {
 		return nil, rtpout.ErrNobody
 	}
 	if err != nil {
@@ -58,7 +58,7 @@ func (d *Dashboard) identify(ctx context.Context, from rtpout.Credentials, camer
 		request.Header.Set("Authorization", "Bearer "+token)
 		return d.Access.Identify(request)
 	}
-	session, who, err := d.Access.SignIn(ctx, from.Username, from.Password)
+	session, who, err := d.Access.SignIn(ctx, from.Username, from.Password, access.From{Agent: "RTSP"})
 	if err != nil {
 		return access.Identity{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"gridwall/dashboard/access"
 )
@@ -15,6 +16,7 @@ const accountUsage = `account ACTION NAME [flags]
 
   gridwall account add zhang --name=张某 --role=operator     asks for the password on standard input
   gridwall account token zhang --name=import-script          prints an API token that acts as the account
+  gridwall account token zhang --name=qgis --scope=map.read,case.read --days=90
   gridwall account wall main                                 prints the address token of a video wall
 `
 
@@ -26,6 +28,8 @@ func account(ctx context.Context, args []string) error {
 	flags.StringVar((*string)(&a.Role), "role", "", "role: "+fmt.Sprint(access.Roles))
 	flags.StringVar(&a.Department, "department", "", "code of the department (role department)")
 	flags.StringVar(&a.Grid, "grid", "", "code of the grid (roles officer and specialist)")
+	scope := flags.String("scope", "", "of a token: rights that it has, like case.read,map.read (default all of the account)")
+	days := flags.Int("days", 0, "of a token: how many days it is good for (default without an end)")
 	rest, err := parse(flags, args)
 	if err != nil {
 		return err
@@ -56,7 +60,7 @@ func account(ctx context.Context, args []string) error {
 		if a.Name == "" {
 			a.Name = "token"
 		}
-		if token, err = room.NewToken(ctx, rest[1], a.Name); err == nil {
+		if token, err = room.NewScopedToken(ctx, rest[1], a.Name, end(*days), scopeOf(*scope)); err == nil {
 			err = record(ctx, pool, "token.make", rest[1], map[string]string{"name": a.Name})
 		}
 		if err == nil {
@@ -74,6 +78,23 @@ func account(ctx context.Context, args []string) error {
 		err = fmt.Errorf("there is no action %q: add, token or wall", action)
 	}
 	return errors.Join(err, stop())
+}
+
+// end is the moment so many days from now; zero days have none.
+func end(days int) time.Time {
+	if days <= 0 {
+		return time.Time{}
+	}
+	return time.Now().AddDate(0, 0, days)
+}
+
+func scopeOf(list string) (scope []access.Right) {
+	for part := range strings.SplitSeq(list, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			scope = append(scope, access.Right(part))
+		}
+	}
+	return scope
 }
 
 func readPassword() (string, error) {

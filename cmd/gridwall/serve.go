@@ -36,7 +36,14 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	password, err := server.dash.Access.FirstAdmin(ctx)
+	if err != nil {
+		return errors.Join(err, server.halt())
+	}
 	fmt.Printf("Gridwall is served at %s\n", server.url)
+	if password != "" {
+		fmt.Printf("The first account is admin; its password for the first sign-in, where it is changed (首次登录账号 admin，一次性口令): %s\n", password)
+	}
 	return server.wait()
 }
 

@@ -23,7 +23,7 @@ func TestAPersonAProgramAndAWallComeIn(t *testing.T) {
 	if err := room.SaveAccount(ctx, access.Account{Username: "zhang", Name: "值守员甲", Role: access.Operator, Password: "correct horse"}); err != nil {
 		t.Fatal(err)
 	}
-	session, who, err := room.SignIn(ctx, "zhang", "correct horse")
+	session, who, err := room.SignIn(ctx, "zhang", "correct horse", access.From{})
 	if err != nil || who.Role != access.Operator {
 		t.Fatalf("sign in: %+v, %v", who, err)
 	}
@@ -69,7 +69,7 @@ func TestWrongCredentialsDoNotSayWhichWasWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, pair := range [][2]string{{"zhang", "wrong horse"}, {"nobody", "correct horse"}} {
-		if _, _, err := room.SignIn(t.Context(), pair[0], pair[1]); err != access.ErrWrongCredentials {
+		if _, _, err := room.SignIn(t.Context(), pair[0], pair[1], access.From{}); err != access.ErrWrongCredentials {
 			t.Errorf("%s: got %v, want ErrWrongCredentials", pair[0], err)
 		}
 	}

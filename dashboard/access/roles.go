@@ -85,10 +85,20 @@ type Identity struct {
 	Role       Role
 	Department string // of a department's account
 	Grid       string // the jurisdiction: this grid and all below it; empty: the whole town
+	// Once is set while the password is one that was given out: nothing is permitted but to change it.
+	Once bool
+	// Scope are the rights that a program's token has of its account's; nil: all.
+	Scope []Right
 }
 
 // May says whether the identity has the right.
 func (i Identity) May(r Right) bool {
+	if i.Once {
+		return r == SessionRead
+	}
+	if i.Scope != nil && r != SessionRead && !slices.Contains(i.Scope, r) {
+		return false
+	}
 	return slices.Contains(rights[i.Role], r) && (i.Grid == "" || !slices.Contains(central, r))
 }
 

@@ -22,6 +22,8 @@ var (
 	ErrNobody = errors.New("access: not signed in")
 	// ErrWrongCredentials does not say which of the two was wrong.
 	ErrWrongCredentials = errors.New("access: wrong username or password")
+	// ErrSamePassword says that the new password is the old one.
+	ErrSamePassword = errors.New("access: the new password is the old one")
 )
 
 // Cookies of a person's session and of a wall's device.
@@ -30,8 +32,14 @@ const (
 	DeviceCookie  = "gridwall_device"
 )
 
-// SessionTTL is how long a sign-in holds: one long shift.
-const SessionTTL = 12 * time.Hour
+const (
+	// SessionTTL is how long a sign-in holds at most: one long shift.
+	SessionTTL = 12 * time.Hour
+	// IdleTTL is how long one holds that nobody uses; an open page uses it.
+	IdleTTL = 2 * time.Hour
+	// seenEvery is how exactly it is known when a session was used.
+	seenEvery = time.Minute
+)
 
 // identityTTL is how long a looked-up identity is trusted without asking again.
 const identityTTL = 5 * time.Second
@@ -64,33 +72,62 @@ func newToken() (token string, hash [sha256.Size]byte) {
 }
 
 const accountByName = `
-SELECT id, username, name, role, COALESCE(department, ''), COALESCE(grid, ''), COALESCE(password, '')
+SELECT id, username, name, role, COALESCE(department, ''), COALESCE(grid, ''), once, COALESCE(password, '')
 FROM account
 WHERE username = $1 AND active`
 
-// SignIn opens a session and returns its token for the cookie. Where the account does not exist it still hashes, so that
-// the time taken does not tell.
-func (r *Room) SignIn(ctx context.Context, username, password string) (string, Identity, error) {
+// check says whose a username and password are. Where the account does not exist it still hashes, so that the time taken
+// does not tell; a name that was tried too often is *LockedError, whether it exists or not.
+func (r *Room) check(ctx context.Context, username, password string) (Identity, error) {
+	now := time.Now()
+	if err := r.mayTry(ctx, username, now); err != nil {
+		return Identity{}, err
+	}
 	var who Identity
 	var hash string
-	err := r.pool.QueryRow(ctx, accountByName, username).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &hash)
+	err := r.pool.QueryRow(ctx, accountByName, username).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Once, &hash)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return "", Identity{}, fmt.Errorf("sign in: %w", err)
+		return Identity{}, fmt.Errorf("sign in: %w", err)
 	}
+	ok := false
 	if hash == "" {
 		argonKey(password, make([]byte, 16), argonPasses, argonMemoryKiB, argonLanes)
-		return "", Identity{}, ErrWrongCredentials
-	}
-	ok, err := checkPassword(hash, password)
-	if err != nil {
-		return "", Identity{}, fmt.Errorf("sign in: %w", err)
+	} else if ok, err = checkPassword(hash, password); err != nil {
+		return Identity{}, fmt.Errorf("sign in: %w", err)
 	}
 	if !ok {
-		return "", Identity{}, ErrWrongCredentials
+		if err := r.failed(ctx, username, now); err != nil {
+			return Identity{}, err
+		}
+		return Identity{}, ErrWrongCredentials
+	}
+	if _, err := r.pool.Exec(ctx, `DELETE FROM sign_in_failure WHERE username = $1`, lockName(username)); err != nil {
+		return Identity{}, fmt.Errorf("sign in: %w", err)
+	}
+	return who, nil
+}
+
+// From is where a sign-in comes from, for its owner to know it again.
+type From struct {
+	Address, Agent string
+	// Session is the token of the session that the browser had; it ends, so that nobody who planted it has the new one.
+	Session string
+}
+
+// SignIn opens a session and returns its token for the cookie.
+func (r *Room) SignIn(ctx context.Context, username, password string, from From) (string, Identity, error) {
+	who, err := r.check(ctx, username, password)
+	if err != nil {
+		return "", Identity{}, err
+	}
+	if from.Session != "" {
+		if err := r.end(ctx, from.Session); err != nil {
+			return "", Identity{}, err
+		}
 	}
 	token, sum := newToken()
-	const insert = `INSERT INTO session (hash, account, expires_at) VALUES ($1, $2, $3)`
-	if _, err := r.pool.Exec(ctx, insert, sum[:], who.Account, time.Now().Add(SessionTTL)); err != nil {
+	const insert = `INSERT INTO session (hash, account, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5)`
+	if _, err := r.pool.Exec(ctx, insert, sum[:], who.Account, time.Now().Add(SessionTTL), from.Address, from.Agent[:min(len(from.Agent), 200)]); err != nil {
 		return "", Identity{}, fmt.Errorf("sign in: %w", err)
 	}
 	return token, who, nil
@@ -102,11 +139,16 @@ func (r *Room) SignOut(ctx context.Context, req *http.Request) error {
 	if err != nil {
 		return nil
 	}
-	sum := sha256.Sum256([]byte(c.Value))
+	return r.end(ctx, c.Value)
+}
+
+// end ends the session of a token, and forgets those that are over.
+func (r *Room) end(ctx context.Context, token string) error {
+	sum := sha256.Sum256([]byte(token))
 	r.mu.Lock()
 	delete(r.known, sum)
 	r.mu.Unlock()
-	_, err = r.pool.Exec(ctx, `DELETE FROM session WHERE hash = $1 OR expires_at < now()`, sum[:])
+	_, err := r.pool.Exec(ctx, `DELETE FROM session WHERE hash = $1 OR expires_at < now()`, sum[:])
 	return err
 }
 
@@ -128,13 +170,13 @@ func (r *Room) Identify(req *http.Request) (Identity, error) {
 }
 
 const byHash = `
-SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, '')
-FROM account AS a
-WHERE a.active AND a.id IN (
-    SELECT account FROM session WHERE hash = $1 AND expires_at > now()
-    UNION ALL SELECT account FROM token WHERE hash = $1)
+WITH s AS (SELECT account, seen_at FROM session WHERE hash = $1 AND expires_at > now() AND seen_at > now() - $2::interval),
+     t AS (SELECT account, scope FROM token WHERE hash = $1 AND (expires_at IS NULL OR expires_at > now()))
+SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, ''), a.once, t.scope, COALESCE(s.seen_at < now() - $3::interval, false)
+FROM account AS a LEFT JOIN s ON s.account = a.id LEFT JOIN t ON t.account = a.id
+WHERE a.active AND (s.account IS NOT NULL OR t.account IS NOT NULL)
 UNION ALL
-SELECT 0, name, name, 'wall', '', '' FROM device WHERE hash = $1
+SELECT 0, name, name, 'wall', '', '', false, NULL, false FROM device WHERE hash = $1
 LIMIT 1`
 
 // find looks a token up; good answers are kept for a few seconds, so that a burst of reports does not ask each time.
@@ -148,9 +190,13 @@ func (r *Room) find(ctx context.Context, token string) (Identity, error) {
 		return c.identity, nil
 	}
 	var who Identity
-	err := r.pool.QueryRow(ctx, byHash, sum[:]).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid)
+	var unseen bool
+	err := r.pool.QueryRow(ctx, byHash, sum[:], IdleTTL, seenEvery).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Once, &who.Scope, &unseen)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Identity{}, ErrNobody
+	}
+	if err == nil && unseen {
+		_, err = r.pool.Exec(ctx, `UPDATE session SET seen_at = now() WHERE hash = $1`, sum[:])
 	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("identify: %w", err)
@@ -184,7 +230,7 @@ INSERT INTO account (username, name, role, password, department, grid)
 VALUES ($1, $2, $3, NULLIF($4, ''), NULLIF($5, ''), NULLIF($6, ''))
 ON CONFLICT (username) DO UPDATE
 SET name = EXCLUDED.name, role = EXCLUDED.role, password = COALESCE(EXCLUDED.password, account.password),
-    department = EXCLUDED.department, grid = EXCLUDED.grid, active = true`
+    once = account.once AND EXCLUDED.password IS NULL, department = EXCLUDED.department, grid = EXCLUDED.grid, active = true`
 
 // SaveAccount makes an account or changes the one of that username; an empty password leaves the old one.
 func (r *Room) SaveAccount(ctx context.Context, a Account) error {
@@ -205,13 +251,28 @@ func (r *Room) SaveAccount(ctx context.Context, a Account) error {
 }
 
 const upsertToken = `
-INSERT INTO token (hash, name, account) SELECT $1, $2, id FROM account WHERE username = $3
-ON CONFLICT (account, name) DO UPDATE SET hash = EXCLUDED.hash, created_at = now()`
+INSERT INTO token (hash, name, account, expires_at, scope) SELECT $1, $2, id, $4, $5 FROM account WHERE username = $3
+ON CONFLICT (account, name) DO UPDATE SET hash = EXCLUDED.hash, created_at = now(), expires_at = EXCLUDED.expires_at, scope = EXCLUDED.scope`
 
-// NewToken makes a token of that name for an account; an older one of the same name is void.
+// NewToken makes a token of that name for an account, with all its rights and without an end; an older one of the same name
+// is void.
 func (r *Room) NewToken(ctx context.Context, username, name string) (string, error) {
+	return r.NewScopedToken(ctx, username, name, time.Time{}, nil)
+}
+
+// NewScopedToken is NewToken for one that ends (zero: never) and has some of the account's rights (nil: all).
+func (r *Room) NewScopedToken(ctx context.Context, username, name string, expires time.Time, scope []Right) (string, error) {
+	for _, right := range scope {
+		if !slices.Contains(rights[Admin], right) {
+			return "", fmt.Errorf("there is no right %q: %v", right, rights[Admin])
+		}
+	}
+	var until *time.Time
+	if !expires.IsZero() {
+		until = &expires
+	}
 	token, sum := newToken()
-	tag, err := r.pool.Exec(ctx, upsertToken, sum[:], name, username)
+	tag, err := r.pool.Exec(ctx, upsertToken, sum[:], name, username, until, scope)
 	if err != nil {
 		return "", fmt.Errorf("new token for %s: %w", username, err)
 	}

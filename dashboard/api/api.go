@@ -112,6 +112,9 @@ func (s *Server) routes() []route {
 		{"POST /api/v1/session", open, s.signIn, "Sign in with {username, password}; sets the session cookie"},
 		{"GET /api/v1/session", access.SessionRead, s.session, "Who am I and what may I do"},
 		{"DELETE /api/v1/session", access.SessionRead, s.signOut, "Sign out"},
+		{"POST /api/v1/session/password", access.SessionRead, s.changePassword, "Change one's password: {old, new}; ends all sessions of the account"},
+		{"GET /api/v1/sessions", access.SessionRead, s.sessions, "One's own sign-ins: since when, from where"},
+		{"DELETE /api/v1/sessions/{id}", access.SessionRead, s.revokeSession, "End one of them"},
 
 		{"GET /api/v1/cases", access.CaseRead, s.listCases, "List cases: state, open, grid, bbox, priority, light, flow, since, q, limit, after"},
 		{"POST /api/v1/cases", access.CaseReport, s.reportCase, "Report a case; Idempotency-Key makes a repeated report the same report"},

@@ -37,8 +37,11 @@ var scopes = map[string]scope{
 	"GET /metrics":             everywhere,
 	"GET /api/v1/openapi.json": everywhere,
 
-	"GET /api/v1/session":    everywhere,
-	"DELETE /api/v1/session": everywhere,
+	"GET /api/v1/session":           everywhere,
+	"DELETE /api/v1/session":        everywhere,
+	"POST /api/v1/session/password": everywhere,
+	"GET /api/v1/sessions":          everywhere,
+	"DELETE /api/v1/sessions/{id}":  everywhere,
 
 	"GET /api/v1/cases":               rows,
 	"POST /api/v1/cases":              rows,

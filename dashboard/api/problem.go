@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -125,6 +126,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var dark *streams.UnavailableError
 	var conflict *conflictError
 	var foreign *outsideError
+	var locked *access.LockedError
 	var often *tooManyError
 	var tooLarge *http.MaxBytesError
 	var format *layers.FormatError
@@ -143,6 +145,13 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusUnauthorized, "wrong_credentials", said{"用户名或密码不正确", "wrong username or password"}, nil
 	case errors.As(err, &forbidden):
 		return http.StatusForbidden, "not_permitted", said{fmt.Sprintf("当前角色没有权限 %s", forbidden.right), fmt.Sprintf("your role lacks the right %s", forbidden.right)}, nil
+	case errors.As(err, &locked):
+		wait := time.Until(locked.Until).Seconds() + 1
+		return http.StatusTooManyRequests, "locked", said{fmt.Sprintf("口令错误次数过多，该账号名已锁定，请 %.0f 秒后再试", wait), fmt.Sprintf("too many wrong passwords: this name is locked, try again in %.0f s", wait)}, nil
+	case errors.Is(err, access.ErrSamePassword):
+		return http.StatusBadRequest, "password_same", said{"新口令与旧口令相同", "the new password is the old one"}, nil
+	case errors.Is(err, access.ErrNoSession):
+		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
 	case errors.As(err, &often):
 		return http.StatusTooManyRequests, "too_many_requests", said{fmt.Sprintf("过于频繁，请 %.0f 秒后再试", often.wait.Seconds()+1), fmt.Sprintf("too often: try again in %.0f s", often.wait.Seconds()+1)}, nil
 	case errors.As(err, &foreign):

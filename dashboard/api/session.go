@@ -3,8 +3,10 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"time"
 
 	"gridwall/dashboard/access"
@@ -18,10 +20,12 @@ type account struct {
 	Department *string        `json:"department"`
 	Grid       *string        `json:"grid"`
 	Rights     []access.Right `json:"rights"`
+	// Once: the password was given out and must be changed before anything else.
+	Once bool `json:"change_password"`
 }
 
 func accountOf(who access.Identity) map[string]account {
-	a := account{who.Username, who.Name, who.Role, nil, nil, who.Rights()}
+	a := account{who.Username, who.Name, who.Role, nil, nil, who.Rights(), who.Once}
 	if who.Department != "" {
 		a.Department = &who.Department
 	}
@@ -53,7 +57,16 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ access.Identit
 	if wait, ok := s.failures.left(host(r), now); !ok {
 		return &tooManyError{wait}
 	}
-	token, who, err := s.Access.SignIn(r.Context(), in.Username, in.Password)
+	from := access.From{Address: host(r), Agent: r.UserAgent()}
+	if c, err := r.Cookie(access.SessionCookie); err == nil {
+		from.Session = c.Value
+	}
+	token, who, err := s.Access.SignIn(r.Context(), in.Username, in.Password, from)
+	var locked *access.LockedError
+	if errors.As(err, &locked) {
+		s.failures.spend(host(r), now)
+		s.Plays.Note(access.Identity{Username: tried(in.Username)}, "session.locked", host(r), map[string]any{"until": locked.Until})
+	}
 	if errors.Is(err, access.ErrWrongCredentials) {
 		s.failures.spend(host(r), now)
 		s.Plays.Note(access.Identity{Username: tried(in.Username)}, "session.refused", host(r), map[string]string{"code": "wrong_credentials"})
@@ -73,6 +86,50 @@ func cookie(r *http.Request, name, value string, ttl time.Duration) *http.Cookie
 
 func (s *Server) session(w http.ResponseWriter, _ *http.Request, who access.Identity) error {
 	return writeJSON(w, accountOf(who))
+}
+
+// sessions are one's own sign-ins.
+func (s *Server) sessions(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	list, err := s.Access.Sessions(r.Context(), who.Account)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, map[string]any{"sessions": list})
+}
+
+func (s *Server) revokeSession(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return access.ErrNoSession
+	}
+	if err := s.Access.Revoke(r.Context(), who.Account, id); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// changePassword ends every session of the account; whoever changed it signs in with the new one.
+func (s *Server) changePassword(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	var in struct{ Old, New string }
+	if err := decode(w, r, 4<<10, &in); err != nil {
+		return err
+	}
+	if n := len([]rune(in.New)); n < access.MinPassword || n > 256 {
+		return badRequest("password_short", fmt.Sprintf("新口令至少 %d 个字符", access.MinPassword), fmt.Sprintf("the new password has at least %d characters", access.MinPassword))
+	}
+	now := time.Now()
+	if wait, ok := s.failures.left(host(r), now); !ok {
+		return &tooManyError{wait}
+	}
+	if err := s.Access.ChangePassword(r.Context(), who, in.Old, in.New); err != nil {
+		if errors.Is(err, access.ErrWrongCredentials) {
+			s.failures.spend(host(r), now)
+		}
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func (s *Server) signOut(w http.ResponseWriter, r *http.Request, _ access.Identity) error {

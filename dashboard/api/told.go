@@ -9,6 +9,8 @@ import (
 // told are the routes whose success is on the audit, each with the word for it. Plays and the heads of cameras write their
 // own entries, with their ends; a report is a case and its event. A lookup that shows no person and changes nothing is not told.
 var told = map[string]string{
+	"POST /api/v1/session/password":           "account.change",
+	"DELETE /api/v1/sessions/{id}":            "session.out",
 	"GET /api/v1/cases/{id}":                  "case.view",
 	"POST /api/v1/cases/{id}/moves":           "case.move",
 	"POST /api/v1/photos":                     "photo.upload",

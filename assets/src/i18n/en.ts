@@ -10,6 +10,11 @@ const en: Messages = {
     enter: 'Sign in',
     waiting: 'Signing in…',
     wrong: 'Wrong account or password',
+    change: 'Set a password of your own: the one handed out is good for one sign-in',
+    fresh: 'New password (8 characters or more)',
+    again: 'Once more',
+    differ: 'The two differ',
+    renew: 'Set it and enter',
     local: 'Your administrator hands out accounts',
   },
   live: {

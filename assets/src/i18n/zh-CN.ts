@@ -8,6 +8,11 @@ export default {
     enter: '登录',
     waiting: '正在登录…',
     wrong: '账号或密码不对',
+    change: '请先设置新口令：发放的口令只能使用一次',
+    fresh: '新口令（至少 8 个字符）',
+    again: '再输入一次',
+    differ: '两次输入不一致',
+    renew: '设置并进入',
     local: '账号由本单位管理员发放',
   },
   live: {
