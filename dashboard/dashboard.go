@@ -156,7 +156,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		rtspAt = d.rtsp.Addr()
 	}
 	d.live, err = live.Open(ctx, live.Config{
-		Pool: c.Pool, Tables: []live.Table{files.Table(), d.alarms.Table(), cameras.Table()}, Under: d.under, Locate: d.cellOf, Again: api.Again(d.Access), Clock: now, Log: c.Log,
+		Pool: c.Pool, Tables: []live.Table{files.Table(), d.alarms.Table(), cameras.Table()}, Under: d.under, Locate: d.cellOf, Again: api.Again(d.Access), Mask: access.MaskNumbers, Plain: string(access.NumbersRead), Clock: now, Log: c.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -53,23 +53,24 @@ const (
 	AlarmSOS       Right = "alarm.sos"    // call for help
 	AuditRead      Right = "audit.read"
 	MetricsRead    Right = "metrics.read"
+	NumbersRead    Right = "numbers.read" // mobile and identity numbers in what people wrote; masked without it
 	SessionRead    Right = "session.read" // everyone who came in
 )
 
 // centre is what everyone at a desk of the centre may see.
-var centre = []Right{SessionRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead}
+var centre = []Right{SessionRead, NumbersRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
+	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
 	Operator:   slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
 	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
-	Integrator: {SessionRead, MapRead, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
-	Officer:    {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
-	Specialist: {SessionRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, CameraSecret, PositionReport, AlarmSOS},
-	Department: {SessionRead, CaseRead, CaseMove, PhotoUpload, MapRead},
-	Resident:   {SessionRead, CaseReport, PhotoUpload},
+	Integrator: {SessionRead, NumbersRead, MapRead, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
+	Officer:    {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
+	Specialist: {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, CameraSecret, PositionReport, AlarmSOS},
+	Department: {SessionRead, NumbersRead, CaseRead, CaseMove, PhotoUpload, MapRead},
+	Resident:   {SessionRead, NumbersRead, CaseReport, PhotoUpload},
 	Auditor:    {SessionRead, AuditRead},
 	Wall:       {SessionRead, CaseRead, MapRead, CameraPlay, WallRead, AlarmRead},
 }

@@ -319,6 +319,11 @@ func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error
 			s.heavy.spend(who.Username, now)
 		}
 	}
+	if r.right != open && !who.May(access.NumbersRead) && !strings.EqualFold(req.Header.Get("Upgrade"), "websocket") {
+		masked := &masker{ResponseWriter: w}
+		defer masked.end()
+		w = masked
+	}
 	err := r.handle(w, req, who)
 	if err != nil {
 		s.tellRefusal(who, req, r.pattern, err)

@@ -19,6 +19,9 @@ func (s *Server) layers() *layers.Set {
 
 // export answers {layer}.{format} as a file.
 func (s *Server) export(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	if who.Role == access.Wall { // a screen takes nothing away
+		return &forbiddenError{who.Role, access.NumbersRead}
+	}
 	name, format, ok := strings.Cut(r.PathValue("file"), ".")
 	if !ok {
 		return errNoRoute

@@ -47,6 +47,9 @@ type Config struct {
 	Locate func(lon, lat float64) string
 	// Again says who a viewer is by now: rights and jurisdiction may have changed. ErrGone: nobody. nil: viewers never change.
 	Again func(ctx context.Context, key string) (Viewer, error)
+	// Mask takes out of the text of events what only those with the right Plain read; nil: nothing is.
+	Mask  func(text []byte) []byte
+	Plain string
 	Clock *clock.Clock
 	Log   *slog.Logger
 
@@ -232,8 +235,16 @@ func (h *Hub) publish(events []Event) {
 			}
 		}
 		rest := tail(e)
+		masked := rest
+		if h.config.Mask != nil {
+			masked = h.config.Mask(rest)
+		}
 		for _, a := range h.audiences {
-			if a.tell(e, rest) {
+			text := rest
+			if h.masks(a) {
+				text = masked
+			}
+			if a.tell(e, text) {
 				a.toldAt = now
 				deliveries += a.clients
 			}
@@ -394,7 +405,7 @@ func (h *Hub) make(s spec) *audience {
 	a := newAudience(s, floor, h.ringLimit(len(h.audiences)+1))
 	for _, e := range h.recent {
 		if a.Admits(e) {
-			a.tell(e, tail(e))
+			a.tell(e, h.textFor(a, tail(e)))
 		}
 	}
 	now := time.Now()
@@ -404,6 +415,17 @@ func (h *Hub) make(s spec) *audience {
 		other.ring.resize(h.ringLimit(len(h.audiences)))
 	}
 	return a
+}
+
+// masks says whether an audience reads texts masked.
+func (h *Hub) masks(a *audience) bool { return h.config.Mask != nil && !a.rights[h.config.Plain] }
+
+// textFor is a text as an audience reads it.
+func (h *Hub) textFor(a *audience, text []byte) []byte {
+	if h.masks(a) {
+		return h.config.Mask(text)
+	}
+	return text
 }
 
 func (h *Hub) ringLimit(audiences int) int {

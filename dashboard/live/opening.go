@@ -149,7 +149,7 @@ func (h *Hub) resync(a *audience, o *opening) {
 	var texts [][]byte
 	for i, b := range h.boards {
 		if a.topics[b.table.Topic] {
-			text := snapshot(b.table.Topic, o.seq, rows[i])
+			text := h.textFor(a, snapshot(b.table.Topic, o.seq, rows[i]))
 			all = frame(all, opText, text)
 			texts = append(texts, all[len(all)-len(text):])
 		}
@@ -198,7 +198,7 @@ func (h *Hub) replay(ctx context.Context, a *audience, since int64, o *opening) 
 		for _, e := range events {
 			if a.Admits(e) {
 				var head [64]byte
-				text = frame(text, opText, numbers(head[:0], e.Seq, prev), tail(e))
+				text = frame(text, opText, numbers(head[:0], e.Seq, prev), h.textFor(a, tail(e)))
 				prev = e.Seq
 			}
 		}
