@@ -28,6 +28,8 @@ func commands() []command {
 		{"account", "make accounts, API tokens and wall devices", account},
 		{"camera", "rotate the key that seals the credentials of cameras", camera},
 		{"scenario", "replay a scenario against a real server with a simulated clock", scenario},
+		{"backup", "write a backup of the running centre into a new folder", backup},
+		{"restore", "bring a backup back into an empty data folder, and verify it", restore},
 		{"verify", "check that no row of the log and the audit was changed, and name the first that was", verify},
 		{"migrate", "bring the database's schema up to date", migrate},
 		{"postgres", "run a command with a private PostgreSQL and its address in the environment", withPostgres},

@@ -163,6 +163,20 @@ func programs() (string, error) {
 	return "", ErrNoServer
 }
 
+// Program is the path of one of PostgreSQL's programs, as pg_dump, of the newest server on this machine.
+func Program(name string) (string, error) {
+	if dir, err := programs(); err == nil {
+		if path := filepath.Join(dir, name); exec.Command(path, "--version").Run() == nil {
+			return path, nil
+		}
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("%s is not on this machine: apt-get install postgresql-client", name)
+	}
+	return path, nil
+}
+
 // version is the major version in a path like /usr/lib/postgresql/15/bin/initdb.
 func version(path string) int {
 	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
