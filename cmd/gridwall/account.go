@@ -27,7 +27,7 @@ func account(ctx context.Context, args []string) error {
 	flags.StringVar(&a.Name, "name", "", "the person's name; of a token: what it is for")
 	flags.StringVar((*string)(&a.Role), "role", "", "role: "+fmt.Sprint(access.Roles))
 	flags.StringVar(&a.Department, "department", "", "code of the department (role department)")
-	flags.StringVar(&a.Grid, "grid", "", "code of the grid (roles officer and specialist)")
+	flags.StringVar(&a.Grid, "grid", "", "code of the grid that the account keeps to (default the whole town)")
 	scope := flags.String("scope", "", "of a token: rights that it has, like case.read,map.read (default all of the account)")
 	days := flags.Int("days", 0, "of a token: how many days it is good for (default without an end)")
 	rest, err := parse(flags, args)
