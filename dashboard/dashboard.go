@@ -74,7 +74,9 @@ type Config struct {
 	TileBytes int64
 	// AlarmRules are the site's; nil: those that are shipped.
 	AlarmRules *alarms.Rules
-	Log        *slog.Logger
+	// Flows is the folder of the site's flow files; nil: none.
+	Flows fs.FS
+	Log   *slog.Logger
 }
 
 // Dashboard is the assembled house.
@@ -87,6 +89,7 @@ type Dashboard struct {
 	plays   *audit.Plays
 	signer  *audit.Signer // nil: the log's head is not signed
 	alarms  *alarms.Room
+	cases   *cases.Room
 	grids   *grids.Room
 	hub     *streams.Hub
 	whep    *whep.Server
@@ -139,6 +142,15 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.cases = files
+	if err := files.LoadFlows(ctx); err != nil {
+		return nil, err
+	}
+	if c.Flows != nil {
+		if _, err := files.ReloadFlows(ctx, c.Flows); err != nil {
+			return nil, err
+		}
+	}
 	if d.alarms, err = alarms.New(alarms.Config{Pool: c.Pool, Clock: now, Rules: c.AlarmRules, Log: c.Log}); err != nil {
 		return nil, err
 	}
@@ -168,7 +180,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	}
 	d.api = api.New(ctx, api.Config{
 		Grids: d.grids, Basemap: c.Basemap,
-		Pool: c.Pool, Access: d.Access, Cases: files, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
+		Pool: c.Pool, Access: d.Access, Cases: files, Flows: c.Flows, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Proxies: c.Proxies, Pages: c.Pages, Log: c.Log,
 	})
@@ -185,6 +197,7 @@ func (d *Dashboard) Run(ctx context.Context) error {
 	if d.signer != nil {
 		rooms = append(rooms, d.signer.Run)
 	}
+	rooms = append(rooms, func(ctx context.Context) error { return d.cases.Run(ctx, d.logger) })
 	if d.rtsp != nil {
 		rooms = append(rooms, d.rtsp.Run)
 	}
@@ -202,6 +215,8 @@ func (d *Dashboard) heard(ctx context.Context, e live.Event) {
 		if err = d.places.Apply(ctx, geo.ChangeOf(geo.Layer(strings.TrimSuffix(e.Type, ".changed")), e.Data)); e.Type == "grid.changed" {
 			d.live.Redraw()
 		}
+	case "flow.changed":
+		err = d.cases.LoadFlows(ctx)
 	default:
 		err = errors.Join(d.cameras.Heard(ctx, e), d.ptz.Heard(ctx, e))
 	}

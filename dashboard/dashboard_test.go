@@ -86,12 +86,20 @@ func openWith(t *testing.T, fill string) *house {
 // serve runs a node on a database.
 func serve(t *testing.T, pool *pgxpool.Pool) (*dashboard.Dashboard, string) {
 	t.Helper()
+	return serveWith(t, pool, func(*dashboard.Config) {})
+}
+
+// serveWith is serve by another configuration.
+func serveWith(t *testing.T, pool *pgxpool.Pool, change func(*dashboard.Config)) (*dashboard.Dashboard, string) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	pages := fstest.MapFS{}
 	for _, name := range []string{"index.html", "wall.html", "login.html"} {
 		pages[name] = &fstest.MapFile{Data: []byte("<!doctype html><title>" + name + "</title>")}
 	}
-	d, err := dashboard.Open(ctx, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: pages, WebRTCAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
+	config := dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: pages, WebRTCAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)}
+	change(&config)
+	d, err := dashboard.Open(ctx, config)
 	if err != nil {
 		cancel()
 		t.Fatal(err)

@@ -33,7 +33,8 @@ type Right string
 const (
 	CaseRead       Right = "case.read"
 	CaseReport     Right = "case.report"
-	CaseMove       Right = "case.move" // which moves, the flow says
+	CaseMove       Right = "case.move"   // which moves, the flow says
+	FlowManage     Right = "flow.manage" // read the site's flow files anew
 	PhotoUpload    Right = "photo.upload"
 	ReporterRead   Right = "reporter.read"
 	MapRead        Right = "map.read"
@@ -61,7 +62,7 @@ const (
 var centre = []Right{SessionRead, NumbersRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
+	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
 	Operator:   slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
 	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
@@ -76,7 +77,7 @@ var rights = map[Role][]Right{
 }
 
 // central are rights over the whole town: an account of one grid has none of them, whatever its role.
-var central = []Right{GridManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead}
+var central = []Right{GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead}
 
 // Identity is who asks.
 type Identity struct {

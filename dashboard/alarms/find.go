@@ -22,7 +22,7 @@ var finders = map[Source]finder{Overdue: findOverdue, Group: findGroups, Camera:
 // were checked.
 const overdueOf = `
 SELECT c.id, c.number, c.title, c.grid, ST_X(c.geom), ST_Y(c.geom), (array_agg(k.stage ORDER BY k.due_at))[1]
-FROM case_file AS c JOIN case_clock AS k ON k.case_id = c.id AND k.ended_at IS NULL AND k.due_at <= $1
+FROM case_file AS c JOIN case_clock AS k ON k.case_id = c.id AND k.ended_at IS NULL AND k.paused_at IS NULL AND k.due_at <= $1
 WHERE c.open AND c.priority = '%s'
 GROUP BY c.id
 ORDER BY c.id`

@@ -48,6 +48,7 @@ type Config struct {
 	Pool      *pgxpool.Pool
 	Access    *access.Room
 	Cases     *cases.Room
+	Flows     fs.FS // the site's flow files; nil: none
 	Catalogue *catalogue.Catalogue
 	Roster    *roster.Room
 	Cameras   *cameras.Room
@@ -120,9 +121,11 @@ func (s *Server) routes() []route {
 		{"POST /api/v1/cases", access.CaseReport, s.reportCase, "Report a case; Idempotency-Key makes a repeated report the same report"},
 		{"GET /api/v1/cases/{id}", access.CaseRead, s.getCase, "One case with the moves that are permitted to the caller"},
 		{"GET /api/v1/cases/{id}/timeline", access.CaseRead, s.caseTimeline, "What happened to a case"},
-		{"POST /api/v1/cases/{id}/moves", access.CaseMove, s.moveCase, "Make a move: {move, note?, department?, photos?, rating?}; Idempotency-Key makes a repeated move the same move"},
+		{"POST /api/v1/cases/{id}/moves", access.CaseMove, s.moveCase, "Make a move: {move, note?, department?, departments?, until?, case?, photos?, rating?}; Idempotency-Key makes a repeated move the same move"},
 		{"POST /api/v1/photos", access.PhotoUpload, s.uploadPhoto, "Upload a JPEG, PNG or WebP picture of at most 10 MiB"},
 		{"GET /api/v1/photos/{id}", access.CaseRead, s.photo, "A picture of a case"},
+		{"GET /api/v1/flows", access.CaseRead, s.flows, "All declared flows in their newest edition"},
+		{"POST /api/v1/flows/reload", access.FlowManage, s.reloadFlows, "Read the site's flow files anew: all are taken or none, and a fault is named with file and line"},
 		{"GET /api/v1/flows/{flow}", access.CaseRead, s.flow, "A declared flow: states, moves, roles, needs"},
 		{"GET /api/v1/catalogue", access.SessionRead, s.classes, "The catalogue of parts and matters"},
 		{"GET /api/v1/departments", access.CaseRead, s.departments, "The departments that cases go to"},

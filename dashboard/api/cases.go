@@ -236,6 +236,10 @@ func (s *Server) moveCase(w http.ResponseWriter, r *http.Request, who access.Ide
 		Department string    `json:"department"`
 		Rating     *int      `json:"rating"`
 		Photos     []photoIn `json:"photos"`
+
+		Departments []string   `json:"departments"`
+		Until       *time.Time `json:"until"`
+		Case        int64      `json:"case"`
 	}
 	if err := decode(w, r, maxCaseBody, &in); err != nil {
 		return err
@@ -245,7 +249,7 @@ func (s *Server) moveCase(w http.ResponseWriter, r *http.Request, who access.Ide
 		return err
 	}
 	c, seq, err := s.Cases.Move(r.Context(), id, who, cases.Act{Move: in.Move, Note: in.Note, Department: in.Department, Rating: in.Rating, Photos: pictures,
-		Key: key, Sum: sum})
+		Departments: in.Departments, Until: in.Until, Case: in.Case, Key: key, Sum: sum})
 	if err != nil {
 		return err
 	}
@@ -284,6 +288,30 @@ func (s *Server) flow(w http.ResponseWriter, r *http.Request, _ access.Identity)
 		return err
 	}
 	return writeJSON(w, f)
+}
+
+func (s *Server) flows(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
+	return writeJSON(w, map[string]any{"flows": s.Cases.Flows()})
+}
+
+func (s *Server) reloadFlows(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	if s.Flows == nil {
+		return &requestError{"no_flow_folder", "本服务器没有流程文件夹：请放在数据目录的 flows 下后重启", "this server has no folder of flow files: put them into flows of the data folder and start it again"}
+	}
+	flows, err := s.Cases.ReloadFlows(r.Context(), s.Flows)
+	if err != nil {
+		return err
+	}
+	type read struct {
+		Flow    string     `json:"flow"`
+		Edition int        `json:"edition"`
+		Name    cases.Text `json:"name"`
+	}
+	list := make([]read, len(flows))
+	for i, f := range flows {
+		list[i] = read{f.Flow, f.Edition, f.Name}
+	}
+	return writeJSON(w, map[string]any{"flows": list})
 }
 
 func (s *Server) classes(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {

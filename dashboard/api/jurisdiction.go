@@ -11,6 +11,7 @@ import (
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cameras"
+	"gridwall/dashboard/cases"
 	"gridwall/geo/grid"
 )
 
@@ -50,6 +51,8 @@ var scopes = map[string]scope{
 	"POST /api/v1/cases/{id}/moves":   ofCase,
 	"POST /api/v1/photos":             everywhere,
 	"GET /api/v1/photos/{id}":         ofPhoto,
+	"GET /api/v1/flows":               everywhere,
+	"POST /api/v1/flows/reload":       everywhere,
 	"GET /api/v1/flows/{flow}":        everywhere,
 	"GET /api/v1/catalogue":           everywhere,
 	"GET /api/v1/departments":         everywhere,
@@ -242,7 +245,10 @@ func (s *Server) gridOf(ctx context.Context, sql string, args ...any) (code stri
 func (s *Server) tellRefusal(who access.Identity, r *http.Request, pattern string, err error) {
 	var outside *outsideError
 	var forbidden *forbiddenError
+	var refused *cases.RefusedError
 	switch {
+	case errors.As(err, &refused) && refused.Role:
+		s.Plays.Note(who, "refused", r.URL.Path, map[string]string{"route": pattern, "why": "flow", "move": refused.Move})
 	case errors.As(err, &outside):
 		s.Plays.Note(who, "refused", r.URL.Path, map[string]string{"route": pattern, "why": "jurisdiction", "object": outside.object})
 	case errors.As(err, &forbidden):

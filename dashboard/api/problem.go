@@ -138,7 +138,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var outside *grid.OutsideError
 	var faults *grids.FaultsError
 	var file *importer.FileError
+	var flow *cases.FlowError
 	switch {
+	case errors.As(err, &flow):
+		return http.StatusUnprocessableEntity, "flow_invalid", said{"流程文件有误：" + flow.Error(), flow.Error()}, nil
 	case errors.Is(err, access.ErrNobody):
 		return http.StatusUnauthorized, "not_signed_in", said{"请先登录", "sign in first"}, nil
 	case errors.Is(err, access.ErrWrongCredentials):

@@ -82,10 +82,17 @@ type Case struct {
 	Clocks         []Clock    `json:"clocks"`          // the running ones
 	Light          Light      `json:"light,omitempty"` // as of the answer; in the log only once it is frozen
 	Version        int        `json:"version"`
+	Parent         *int64     `json:"parent,omitempty"`          // the case that this is a part of
+	MergedInto     *int64     `json:"merged_into,omitempty"`     // the case that answers for this one
+	Supervised     bool       `json:"supervised,omitempty"`      // 督办
+	Exempt         bool       `json:"exempt,omitempty"`          // 申诉成立: statistics leave it out
+	SuspendedUntil *time.Time `json:"suspended_until,omitempty"` // 挂账
 
 	open         bool
 	classEdition *string
 	frozen       *Light
+	openSubs     int
+	now          time.Time // when it is judged
 }
 
 // Reporter is the person who told the centre. Never in an event, never on a wall.
@@ -126,6 +133,10 @@ type Act struct {
 	Department string
 	Rating     *int
 	Photos     []NewPhoto
+	// Departments get a sub-case each; Until ends a suspension; Case is the one that this is merged into.
+	Departments []string
+	Until       *time.Time
+	Case        int64
 	// Key makes a repeated move the same move; empty: none. Sum is the checksum of the request that the key stands for.
 	Key string
 	Sum [32]byte

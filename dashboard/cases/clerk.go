@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -228,23 +229,39 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 
 const (
 	caseOf    = `SELECT` + columns + from + ` WHERE c.id = ANY($1)`
-	historyOf = `SELECT case_id, move, account FROM case_move WHERE case_id = ANY($1) ORDER BY case_id, n`
-	namesOf   = `SELECT code, name FROM department WHERE code = ANY($1)`
+	historyOf = `
+SELECT m.case_id, m.move, COALESCE(m.account, 0), COALESCE(a.name, '')
+FROM case_move AS m LEFT JOIN account AS a ON a.id = m.account
+WHERE m.case_id = ANY($1)
+ORDER BY m.case_id, m.n`
+	openPartsOf     = `SELECT parent, count(*) FROM case_file WHERE parent = ANY($1) AND open GROUP BY parent`
+	targetsOf       = `SELECT id, merged_into IS NULL FROM case_file WHERE id = ANY($1) AND open`
+	readPartSerials = `SELECT prefix, last FROM case_serial WHERE prefix ^@ 'S'`
+	namesOf         = `SELECT code, name FROM department WHERE code = ANY($1)`
 
 	insertKey  = `INSERT INTO idempotency (account, key, sum, case_id, seq, at) VALUES ($1, $2, $3, $4, $5, $6)`
 	updateCase = `
 UPDATE case_file
-SET state = $2, department = $3, rating = $4, returns = $5, light = $6, open = $7, closed_at = $8, updated_at = $9, version = $10
+SET state = $2, department = $3, rating = $4, returns = $5, light = $6, open = $7, closed_at = $8, updated_at = $9, version = $10,
+    supervised = $11, exempt = $12, suspended_until = $13, merged_into = $14
 WHERE id = $1`
 	insertMove = `
 INSERT INTO case_move (case_id, n, move, from_state, to_state, at, account, role, note, department, rating)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULLIF($9, ''), NULLIF($10, ''), $11)`
+VALUES ($1, $2, $3, $4, $5, $6, NULLIF($7, 0), $8, NULLIF($9, ''), NULLIF($10, ''), $11)`
 	insertClock = `
 INSERT INTO case_clock (case_id, stage, n, unit, limit_s, started_at, warn_at, due_at)
 VALUES ($1, $2, 1 + (SELECT count(*) FROM case_clock WHERE case_id = $1 AND stage = $2), $3, $4, $5, $6, $7)`
 	stopClock = `
 UPDATE case_clock SET ended_at = $3, ended_by = $4, used_s = $5, late_s = $6
 WHERE case_id = $1 AND stage = $2 AND ended_at IS NULL`
+	resetClock = `
+UPDATE case_clock SET warn_at = $3, due_at = $4, paused_at = $5, paused_s = $6, extended = $7, limit_s = $8
+WHERE case_id = $1 AND stage = $2 AND ended_at IS NULL`
+	// The reporters of what was merged into the case are told the same.
+	tellReporters = `
+INSERT INTO case_answer (case_id, told_by, n, at, zh, en)
+SELECT id, $1, $2, $3, $4, $5 FROM case_file WHERE id = $1 OR merged_into = $1`
+	partOf = `UPDATE case_file SET parent = $2, department = $3 WHERE id = $1`
 )
 
 // takeMoves is the clerk of moves. Two moves of one case in one batch are decided one after the other.
@@ -252,9 +269,18 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 	var ids []int64
 	var accounts []int
 	var keys, photos, departments []string
+	var targets []int64
+	parts := 0
 	for _, e := range entries {
 		in := e.Ask.(*moving)
 		ids = append(ids, in.id)
+		if departments = append(departments, in.act.Departments...); in.who.Department != "" {
+			departments = append(departments, in.who.Department)
+		}
+		parts += len(in.act.Departments)
+		if in.act.Case != 0 {
+			targets = append(targets, in.act.Case)
+		}
 		if in.act.Key != "" {
 			accounts, keys = append(accounts, in.who.Account), append(keys, in.act.Key)
 		}
@@ -280,6 +306,21 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 	})
 	past := map[int64][]did{}
 	ask.Queue(historyOf, ids).Query(func(rows pgx.Rows) error { return addHistory(rows, past) })
+	open := map[int64]int{} // parts of a case
+	ask.Queue(openPartsOf, ids).Query(func(rows pgx.Rows) error { return collect(rows, open) })
+	free := map[int64]bool{} // cases that another may be merged into
+	if len(targets) > 0 {
+		ask.Queue(targetsOf, targets).Query(func(rows pgx.Rows) error { return collect(rows, free) })
+	}
+	numbers := partNumbers{last: map[string]int{}}
+	if parts > 0 {
+		ask.Queue(takeIDs, parts).Query(func(rows pgx.Rows) (err error) {
+			numbers.ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+			slices.Sort(numbers.ids)
+			return err
+		})
+		ask.Queue(readPartSerials).Query(func(rows pgx.Rows) error { return collect(rows, numbers.last) })
+	}
 	names := map[string]string{}
 	if len(departments) > 0 {
 		ask.Queue(namesOf, departments).Query(func(rows pgx.Rows) error {
@@ -310,7 +351,12 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 				e.Err = ErrNotFound
 				continue
 			}
-			flow := r.flows[c.Flow]
+			c.now, c.openSubs = r.clock.Now(), open[c.ID]
+			flow := r.flowOf(c)
+			if flow == nil {
+				e.Err = fmt.Errorf("flow %s, edition %d, is not known here", c.Flow, c.FlowEdition)
+				continue
+			}
 			move, ok := flow.find(in.act.Move)
 			if !ok {
 				e.Err = invalid("unknown_move", fmt.Sprintf("流程中没有“%s”这一步", in.act.Move), fmt.Sprintf("the flow has no move %q", in.act.Move))
@@ -329,8 +375,21 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 			} else if move.Needs.Department {
 				c.Department, c.DepartmentName = &in.act.Department, &name
 			}
+			if code := in.who.Department; move.does.claim && code != "" {
+				name := names[code]
+				c.Department, c.DepartmentName = &code, &name
+			}
+			if e.Err = brings(move, c, in.act, free); e.Err != nil {
+				continue
+			}
+			if move.does.opens != "" {
+				if e.Err = r.openParts(b, e, move, c, in, names, &numbers); e.Err != nil {
+					continue
+				}
+				open[c.ID] += len(in.act.Departments)
+			}
 			r.apply(b, e, flow, move, c, len(past[c.ID])+1, in, stored)
-			past[c.ID] = append(past[c.ID], did{move.Move, in.who.Account})
+			past[c.ID] = append(past[c.ID], did{move.Move, in.who.Account, in.who.Name})
 			made := *c
 			made.Photos, made.Clocks = slices.Clone(c.Photos), slices.Clone(c.Clocks)
 			in.c = &made
@@ -346,14 +405,11 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, n int, in *moving, stored uploads) {
 	now := r.clock.Now()
 	before, act := c.State, in.act
-	c.State, c.UpdatedAt, c.Version = m.To, now, c.Version+1
+	c.State, c.UpdatedAt, c.Version = cmp.Or(m.To, c.State), now, c.Version+1
 	if !m.Needs.Department {
 		act.Department = ""
 	}
-	if m.Move == "return" {
-		c.Returns++
-		c.Department, c.DepartmentName = nil, nil
-	}
+	r.change(b, flow, &m, c, before, in, now)
 	if m.Needs.Rating {
 		c.Rating = act.Rating
 	} else {
@@ -369,9 +425,14 @@ func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, 
 	if flow.state[c.State].Final && c.open {
 		c.open, c.ClosedAt = false, &now
 	}
-	b.Queue(updateCase, c.ID, c.State, c.Department, c.Rating, c.Returns, c.frozen, c.open, c.ClosedAt, now, c.Version)
+	b.Queue(updateCase, c.ID, c.State, c.Department, c.Rating, c.Returns, c.frozen, c.open, c.ClosedAt, now, c.Version,
+		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto)
 	note := strings.TrimSpace(act.Note)
 	b.Queue(insertMove, c.ID, n, m.Move, before, c.State, now, in.who.Account, in.who.Role, note, act.Department, act.Rating)
+	if m.reply != nil {
+		words := strings.NewReplacer("{number}", c.Number, "{department}", deref(c.DepartmentName), "{note}", note)
+		b.Queue(tellReporters, c.ID, n, now, words.Replace(m.reply.ZH), words.Replace(m.reply.EN))
+	}
 	stored.claim(&b.Batch, c, n, in.pictures)
 	r.name(c)
 	told := madeNow{m.Move, &before, c.State, By{in.who.Name, in.who.Role}, now, nil}
@@ -396,7 +457,7 @@ func (r *Room) stopClocks(b *live.Batch, flow *Flow, c *Case, n int, now time.Ti
 		}
 		unit := flow.clocks[i].limits[c.Priority].Unit
 		used, late := r.calendar.Used(unit, k.StartedAt, now), r.calendar.Used(unit, k.DueAt, now)
-		b.Queue(stopClock, c.ID, k.Stage, now, n, int(used/time.Second), int(late/time.Second))
+		b.Queue(stopClock, c.ID, k.Stage, now, n, int(used/time.Second)-k.pausedS, int(late/time.Second))
 		if k.Stage == "total" {
 			light := finalLight(k.WarnAt, k.DueAt, now)
 			total = &light

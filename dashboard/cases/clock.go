@@ -53,6 +53,9 @@ type Clock struct {
 	WarnAt    time.Time  `json:"warn_at"` // 80 % of the limit is used
 	DueAt     time.Time  `json:"due_at"`
 	PausedAt  *time.Time `json:"paused_at"`
+
+	pausedS  int // how long it stood before, in the time of its unit
+	extended int // how many limits it was given more
 }
 
 // Finished is a clock that has stopped.
@@ -148,4 +151,43 @@ func Worst(clocks []Clock, now time.Time) Light {
 		}
 	}
 	return worst
+}
+
+// advance is the instant at which d of the unit's time has passed since t.
+func (c *Calendar) advance(unit Unit, t time.Time, d time.Duration) time.Time {
+	if unit == Emergency || unit == Natural {
+		return t.Add(d)
+	}
+	return c.Add(t, d)
+}
+
+// pause stops a running clock at now.
+func (k *Clock) pause(now time.Time) { k.PausedAt = &now }
+
+// resume lets a stopped clock go on: what was left of it is left from now.
+func (c *Calendar) resume(k *Clock, unit Unit, now time.Time) {
+	stood := c.Used(unit, *k.PausedAt, now)
+	move := func(t time.Time) time.Time {
+		if t.After(*k.PausedAt) {
+			return c.advance(unit, now, c.Used(unit, *k.PausedAt, t))
+		}
+		return t
+	}
+	k.WarnAt, k.DueAt, k.PausedAt = move(k.WarnAt), move(k.DueAt), nil
+	k.pausedS += int(stood / time.Second)
+}
+
+// extend gives a clock one original limit more; the light turns yellow at 80 % of the whole.
+func (c *Calendar) extend(k *Clock, l Limit) {
+	k.extended++
+	length := float64(c.Length(l))
+	left := length * (warnShare*float64(k.extended+1) - float64(k.extended)) // of the added limit, until the warning
+	if left > 0 {
+		k.WarnAt = c.advance(l.Unit, k.DueAt, time.Duration(left))
+	}
+	if l.Unit == WorkDay && c.ByClock {
+		k.DueAt = c.AddDays(k.DueAt, l.N)
+	} else {
+		k.DueAt = c.advance(l.Unit, k.DueAt, c.Length(l))
+	}
 }

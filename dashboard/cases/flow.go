@@ -4,8 +4,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,6 +32,10 @@ type Needs struct {
 	Department bool    `json:"department"`
 	Photo      *string `json:"photo"` // the kind, or null
 	Rating     bool    `json:"rating"`
+	// Departments: one or more, each gets a sub-case. Until: when a suspension ends. Case: the one that this is merged into.
+	Departments bool `json:"departments,omitempty"`
+	Until       bool `json:"until,omitempty"`
+	Case        bool `json:"case,omitempty"`
 }
 
 // State is where a case can be.
@@ -41,9 +45,11 @@ type State struct {
 	Step  int    `json:"step"`  // 1 to 6 of the loop
 	Final bool   `json:"final"` // nothing runs any more
 	Fresh bool   `json:"fresh"` // nobody has looked at it yet
+	// Paused states stop the clocks that run in them; they go on when the case leaves.
+	Paused bool `json:"paused,omitempty"`
 }
 
-// Move is a way from one state to another.
+// Move is a way from one state to another; without To the case stays where it is.
 type Move struct {
 	Move  string        `json:"move"`
 	Name  Text          `json:"name"`
@@ -51,6 +57,13 @@ type Move struct {
 	To    string        `json:"to"`
 	Who   []access.Role `json:"who"`
 	Needs Needs         `json:"needs"`
+	Third string        `json:"third,omitempty"` // where the third return of a case leads
+	Auto  string        `json:"auto,omitempty"`  // when the engine makes it: overdue STAGE, subcases closed, until
+
+	does  does
+	when  []guard
+	reply *Text
+	words struct{ needs, does, when []string } // as the file has them
 }
 
 // Rating is one mark that can be given.
@@ -70,9 +83,22 @@ type Flow struct {
 	Moves   []Move   `json:"moves"`
 	Ratings []Rating `json:"ratings"`
 
+	// Stages are the clocks in their order.
+	Stages []Stage `json:"stages"`
+
 	state  map[string]State
+	lines  map[string]int // of states
 	apart  []apart
 	clocks []flowClock
+	text   []byte
+	file   string
+	opens  []opening
+}
+
+// Stage is a clock's name and words.
+type Stage struct {
+	Stage string `json:"stage"`
+	Name  Text   `json:"name"`
 }
 
 type apart struct{ one, other []string }
@@ -91,27 +117,6 @@ type FlowError struct {
 }
 
 func (e *FlowError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.What) }
-
-// shippedFlows reads the flows of the product.
-func shippedFlows() (map[string]*Flow, error) {
-	names, err := fs.Glob(flowFiles, "flows/*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	flows := map[string]*Flow{}
-	for _, name := range names {
-		text, err := flowFiles.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		f, err := ParseFlow(name, text)
-		if err != nil {
-			return nil, err
-		}
-		flows[f.Flow] = f
-	}
-	return flows, nil
-}
 
 // where remembers the line of a YAML mapping and refuses keys that it does not know.
 type where struct{ line int }
@@ -134,23 +139,27 @@ type stateFile struct {
 	ZH, EN       string
 	Step         int
 	Final, Fresh bool
+	Paused       bool
 }
 
 func (s *stateFile) UnmarshalYAML(n *yaml.Node) error {
 	type plain stateFile
-	return s.decode(n, (*plain)(s), "step zh en final fresh")
+	return s.decode(n, (*plain)(s), "step zh en final fresh paused")
 }
 
 type moveFile struct {
 	where
-	Move, ZH, EN, To string
-	From, Needs      []string
-	Who              []access.Role
+	Move, ZH, EN, To  string
+	Third, Auto       string
+	From, Needs, Does []string
+	When              []string
+	Who               []access.Role
+	Reply             *Text
 }
 
 func (m *moveFile) UnmarshalYAML(n *yaml.Node) error {
 	type plain moveFile
-	return m.decode(n, (*plain)(m), "move zh en from to who needs")
+	return m.decode(n, (*plain)(m), "move zh en from to who needs does when third auto reply")
 }
 
 type apartFile struct {
@@ -165,13 +174,15 @@ func (f *apartFile) UnmarshalYAML(n *yaml.Node) error {
 
 type clockFile struct {
 	where
+	ZH, EN string
 	In     []string
+	Limit  string // for all priorities alike
 	Limits map[Priority]string
 }
 
 func (c *clockFile) UnmarshalYAML(n *yaml.Node) error {
 	type plain clockFile
-	return c.decode(n, (*plain)(c), "in limits")
+	return c.decode(n, (*plain)(c), "zh en in limit limits")
 }
 
 type ratingFile struct {
@@ -205,6 +216,7 @@ func ParseFlow(name string, text []byte) (*Flow, error) {
 	if err == nil {
 		var f *Flow
 		if f, err = file.flow(); err == nil {
+			f.text, f.file = text, name
 			return f, nil
 		}
 	}
@@ -220,7 +232,7 @@ func ParseFlow(name string, text []byte) (*Flow, error) {
 
 // flow checks the file and makes the flow.
 func (file *flowFile) flow() (*Flow, error) {
-	f := &Flow{Flow: file.Flow, Edition: file.Edition, Name: file.Name, Steps: file.Steps, state: map[string]State{}}
+	f := &Flow{Flow: file.Flow, Edition: file.Edition, Name: file.Name, Steps: file.Steps, state: map[string]State{}, lines: map[string]int{}}
 	if f.Flow == "" || f.Edition < 1 || f.Name.ZH == "" || f.Name.EN == "" {
 		return nil, &FlowError{Line: file.line, What: "flow, edition (from 1) and name {zh, en} must be given"}
 	}
@@ -240,13 +252,16 @@ func (file *flowFile) flow() (*Flow, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(m.From) == 0 {
+		if len(m.From) == 0 && m.Move != "" {
 			return nil, &FlowError{Line: m.line, What: fmt.Sprintf("move %s leaves no state: give from", m.Move)}
 		}
 		if _, twice := f.find(m.Move); twice {
 			return nil, &FlowError{Line: m.line, What: fmt.Sprintf("move %s is declared twice", m.Move)}
 		}
 		f.Moves = append(f.Moves, move)
+	}
+	if err := f.checkGuards(file.Moves); err != nil {
+		return nil, err
 	}
 	for _, a := range file.Apart {
 		for _, name := range slices.Concat(a.One, a.Other) {
@@ -259,7 +274,10 @@ func (file *flowFile) flow() (*Flow, error) {
 	if err := f.readClocks(&file.Clocks); err != nil {
 		return nil, err
 	}
-	return f, f.reachable(file.line)
+	if err := f.checkStages(file.Moves); err != nil {
+		return nil, err
+	}
+	return f, f.reachable()
 }
 
 func (f *Flow) readStates(n *yaml.Node) error {
@@ -275,11 +293,11 @@ func (f *Flow) readStates(n *yaml.Node) error {
 		case s.Step < 1 || s.Step > len(f.Steps):
 			return &FlowError{Line: s.line, What: fmt.Sprintf("state %s: step %d is not one of the %d steps", name, s.Step, len(f.Steps))}
 		}
-		state := State{name, Text{s.ZH, s.EN}, s.Step, s.Final, s.Fresh}
+		state := State{name, Text{s.ZH, s.EN}, s.Step, s.Final, s.Fresh, s.Paused}
 		if _, twice := f.state[name]; twice {
 			return &FlowError{Line: s.line, What: fmt.Sprintf("state %s is declared twice", name)}
 		}
-		f.state[name] = state
+		f.state[name], f.lines[name] = state, s.line
 		f.States = append(f.States, state)
 	}
 	return nil
@@ -292,12 +310,19 @@ func (f *Flow) move(m moveFile) (Move, error) {
 	if m.Move == "" || m.ZH == "" || m.EN == "" {
 		return fault("move, zh and en must be given")
 	}
-	for _, s := range append([]string{m.To}, m.From...) {
+	named := slices.Clone(m.From)
+	if m.To != "" || len(m.From) == 0 {
+		named = append(named, m.To)
+	}
+	if m.Third != "" {
+		named = append(named, m.Third)
+	}
+	for _, s := range named {
 		if _, ok := f.state[s]; !ok {
 			return fault("state %q is not declared: the states are %s", s, strings.Join(slices.Sorted(maps.Keys(f.state)), ", "))
 		}
 	}
-	if len(m.Who) == 0 {
+	if len(m.Who) == 0 && m.Auto == "" {
 		return fault("nobody may make it: give who")
 	}
 	for _, role := range m.Who {
@@ -305,7 +330,24 @@ func (f *Flow) move(m moveFile) (Move, error) {
 			return fault("role %q is none of %v", role, access.Roles)
 		}
 	}
-	move := Move{Move: m.Move, Name: Text{m.ZH, m.EN}, From: m.From, To: m.To, Who: m.Who}
+	move := Move{Move: m.Move, Name: Text{m.ZH, m.EN}, From: m.From, To: m.To, Who: m.Who, Third: m.Third, Auto: m.Auto, reply: m.Reply}
+	move.words.needs, move.words.does, move.words.when = m.Needs, m.Does, m.When
+	if move.Who == nil {
+		move.Who = []access.Role{}
+	}
+	if r := m.Reply; r != nil && (r.ZH == "" || r.EN == "") {
+		return fault("reply needs its words in zh and en")
+	}
+	if err := move.readDoes(m.Does); err != nil {
+		return fault("%v", err)
+	}
+	for _, text := range m.When {
+		g, err := parseGuard(text)
+		if err != nil {
+			return fault("%v", err)
+		}
+		move.when = append(move.when, g)
+	}
 	for _, need := range m.Needs {
 		switch need {
 		case "note":
@@ -314,29 +356,58 @@ func (f *Flow) move(m moveFile) (Move, error) {
 			move.Needs.Department = true
 		case "rating":
 			move.Needs.Rating = true
+		case "departments":
+			move.Needs.Departments = true
+		case "until":
+			move.Needs.Until = true
+		case "case":
+			move.Needs.Case = true
 		case "photo near", "photo far", "photo before", "photo after":
 			kind := strings.TrimPrefix(need, "photo ")
 			move.Needs.Photo = &kind
 		default:
-			return fault("it cannot need %q: note, department, rating, photo near, photo far, photo before or photo after", need)
+			return fault("it cannot need %q: note, department, departments, until, case, rating, photo near, photo far, photo before or photo after", need)
 		}
+	}
+	switch {
+	case move.does.opens != "" && !move.Needs.Departments:
+		return fault("it opens sub-cases and must need departments")
+	case move.does.merge && !move.Needs.Case:
+		return fault("it merges and must need case")
+	case move.Auto != "" && (len(m.Needs) > 0 || move.does.opens != ""):
+		return fault("what the engine makes by itself can need nothing and open nothing")
+	}
+	if move.does.opens != "" {
+		f.opens = append(f.opens, opening{move.does.opens, m.line})
 	}
 	return move, nil
 }
 
-// stages are the clocks that a flow can run, in the order in which they are told.
-var stages = []string{"verify", "dispatch", "sign", "handle", "check", "total"}
+// stageNames are the words of the usual clocks; others bring their own.
+var stageNames = map[string]Text{
+	"verify": {"核实", "Verify"}, "dispatch": {"派遣", "Dispatch"}, "sign": {"签收", "Sign"}, "handle": {"处置", "Handle"}, "check": {"核查", "Check"}, "total": {"全程", "Total"},
+}
+
+var stageWord = regexp.MustCompile(`^[a-z][a-z_]{0,31}$`)
 
 func (f *Flow) readClocks(n *yaml.Node) error {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		stage := n.Content[i].Value
-		if !slices.Contains(stages, stage) {
-			return &FlowError{Line: n.Content[i].Line, What: fmt.Sprintf("clock %q is none of %v", stage, stages)}
-		}
 		var c clockFile
 		if err := n.Content[i+1].Decode(&c); err != nil {
 			return err
 		}
+		words := Text{c.ZH, c.EN}
+		if words == (Text{}) {
+			words = stageNames[stage]
+		}
+		if !stageWord.MatchString(stage) || words.ZH == "" || words.EN == "" {
+			return &FlowError{Line: n.Content[i].Line, What: fmt.Sprintf("clock %q is none of %v: give it its words in zh and en, and a name of a to z and _", stage, slices.Sorted(maps.Keys(stageNames)))}
+		}
+		if slices.ContainsFunc(f.clocks, func(k flowClock) bool { return k.stage == stage }) {
+			return &FlowError{Line: n.Content[i].Line, What: fmt.Sprintf("clock %s is declared twice", stage)}
+		}
+		f.Stages = append(f.Stages, Stage{stage, words})
 		clock := flowClock{stage: stage, in: c.In, limits: map[Priority]Limit{}}
 		for _, s := range c.In {
 			if state, ok := f.state[s]; !ok || state.Final {
@@ -344,7 +415,11 @@ func (f *Flow) readClocks(n *yaml.Node) error {
 			}
 		}
 		for _, p := range Priorities {
-			limit, err := ParseLimit(c.Limits[p])
+			words, ok := c.Limits[p]
+			if !ok {
+				words = c.Limit
+			}
+			limit, err := ParseLimit(words)
 			if err != nil {
 				return &FlowError{Line: c.line, What: fmt.Sprintf("clock %s, limit of %s: %v", stage, p, err)}
 			}
@@ -356,25 +431,27 @@ func (f *Flow) readClocks(n *yaml.Node) error {
 }
 
 // reachable checks that every state can be come to, and that every state that is not final can be left.
-func (f *Flow) reachable(line int) error {
+func (f *Flow) reachable() error {
 	seen := map[string]bool{f.Start.To: true}
 	for grew := true; grew; {
 		grew = false
 		for _, m := range f.Moves {
 			for _, from := range m.From {
-				if seen[from] && !seen[m.To] {
-					seen[m.To], grew = true, true
+				for _, to := range []string{m.To, m.Third} {
+					if to != "" && seen[from] && !seen[to] {
+						seen[to], grew = true, true
+					}
 				}
 			}
 		}
 	}
 	for _, s := range f.States {
 		if !seen[s.State] {
-			return &FlowError{Line: line, What: fmt.Sprintf("no move leads to state %s", s.State)}
+			return &FlowError{Line: f.lines[s.State], What: fmt.Sprintf("no move leads to state %s", s.State)}
 		}
-		leaves := slices.ContainsFunc(f.Moves, func(m Move) bool { return slices.Contains(m.From, s.State) })
+		leaves := slices.ContainsFunc(f.Moves, func(m Move) bool { return slices.Contains(m.From, s.State) && m.To != "" && m.To != s.State })
 		if !s.Final && !leaves {
-			return &FlowError{Line: line, What: fmt.Sprintf("state %s cannot be left: give it a move, or say final: true", s.State)}
+			return &FlowError{Line: f.lines[s.State], What: fmt.Sprintf("state %s cannot be left: give it a move, or say final: true", s.State)}
 		}
 	}
 	return nil

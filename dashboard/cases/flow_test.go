@@ -2,6 +2,7 @@ package cases
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -11,8 +12,16 @@ func TestTheShippedFlowsAreSound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := flows["incident"]; f == nil || len(f.Steps) != 6 || len(f.clocks) != 6 {
+	if f := flows.newest["incident"]; f == nil || len(f.Steps) != 6 || len(f.clocks) != 6 {
 		t.Fatalf("the incident flow is not there whole: %+v", f)
+	}
+	for _, name := range []string{"self_handled", "joint", "task", "whistle", "checkin", "claim", "wish", "project", "topic", "deliberation"} {
+		if flows.newest[name] == nil {
+			t.Errorf("there is no flow %s", name)
+		}
+	}
+	if flows.editions["incident"][1] == nil {
+		t.Error("cases of the first edition have no flow")
 	}
 }
 
@@ -26,7 +35,7 @@ func TestAPlantedFaultIsNamedWithItsLine(t *testing.T) {
 		{"a state that is not declared", "to: filed,      who: [operator, duty_leader]}", "to: field,      who: [operator, duty_leader]}", `state "field" is not declared`},
 		{"a role that does not exist", "who: [dispatcher, duty_leader]", "who: [dispatchers]", `role "dispatchers"`},
 		{"nobody may", "to: signed,     who: [department]}", "to: signed,     who: []}", "nobody may make it"},
-		{"an unknown need", "needs: [department]", "needs: [departments]", `cannot need "departments"`},
+		{"an unknown need", "needs: [department]", "needs: [bureau]", `cannot need "bureau"`},
 		{"an unknown key", "final: true}\n  rated", "fnal: true}\n  rated", `unknown key "fnal"`},
 		{"a limit in no unit", "24 emergency hours, advice: 24 emergency hours", "24 hours, advice: 24 emergency hours", "limit of normal"},
 		{"a clock of a closed case", "check:    {in: [handled]", "check:    {in: [closed]", `clock check runs in "closed"`},
@@ -34,6 +43,12 @@ func TestAPlantedFaultIsNamedWithItsLine(t *testing.T) {
 		{"apart of what is no move", "{one: [sign, handle]", "{one: [sign, hand]", "apart names move hand"},
 		{"a step too far", "rated:      {step: 6", "rated:      {step: 7", "step 7"},
 		{"a state without words", "verified:   {step: 2, zh: 待立案, en: To file}", "verified:   {step: 2, zh: 待立案}", "needs its words"},
+		{"a guard of no kind", "when: [after appeal, at most 1]", "when: [behind appeal]", "cannot wait for"},
+		{"a guard on what is no move", "when: [after appeal, at most 1]", "when: [after apeal]", "waits for move apeal"},
+		{"an extension of what is no clock", "does: [extend handle, extend total]", "does: [extend handel]", "names clock handel"},
+		{"an effect that there is not", "does: [supervise]", "does: [oversee]", `cannot do "oversee"`},
+		{"a suspended state that cannot be left", "from: [suspended], to: signed", "from: [suspended], to: suspended", ""},
+		{"a reply in one language", `reply: {zh: "您反映的问题（{number}）不予受理：{note}", en: "What`, `reply: {zh: "您反映的问题（{number}）不予受理：{note}", no: "What`, ""},
 		{"no YAML", "apart:\n", "apart: [\n", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -56,7 +71,7 @@ func TestAPlantedFaultIsNamedWithItsLine(t *testing.T) {
 		})
 	}
 	orphan := strings.Replace(string(text), "  rejected:", "  lost:       {step: 2, zh: 迷失, en: Lost}\n  rejected:", 1)
-	if _, err := ParseFlow("incident.yaml", []byte(orphan)); err == nil || !strings.Contains(err.Error(), "no move leads to state lost") {
+	if _, err := ParseFlow("incident.yaml", []byte(orphan)); err == nil || !strings.Contains(err.Error(), "no move leads to state lost") || !strings.Contains(err.Error(), fmt.Sprintf("yaml:%d:", strings.Count(orphan[:strings.Index(orphan, "lost:")], "\n")+1)) {
 		t.Errorf("a state that nothing leads to: %v", err)
 	}
 }

@@ -22,23 +22,43 @@ func (e *RefusedError) Error() string { return fmt.Sprintf("move %s refused: %s"
 type did struct {
 	move    string
 	account int
+	name    string
 }
+
+// System is who the engine is when it makes a move by itself.
+var System = access.Identity{Name: "系统", Role: "system"}
 
 // permit says whether who may make the move now. It is the only place that does: the desk, the API and scenarios ask it.
 func (f *Flow) permit(m Move, c *Case, history []did, who access.Identity) *RefusedError {
 	refuse := func(role bool, zh, en string) *RefusedError { return &RefusedError{m.Move, Text{zh, en}, role} }
 	if !slices.Contains(m.From, c.State) {
+		if m.does.claim { // who comes second is told who was first
+			for _, d := range slices.Backward(history) {
+				if d.move == m.Move {
+					return refuse(false, fmt.Sprintf("已由%s%s", d.name, m.Name.ZH), fmt.Sprintf("%s was first: “%s”", d.name, m.Name.EN))
+				}
+			}
+		}
 		here := f.state[c.State].Name
 		return refuse(false,
 			fmt.Sprintf("案件现为“%s”，只有%s的案件可以%s", here.ZH, f.states(m.From, zh), m.Name.ZH),
 			fmt.Sprintf("the case is “%s”; “%s” is possible only from %s", here.EN, m.Name.EN, f.states(m.From, en)))
+	}
+	if who.Role == System.Role {
+		if m.Auto == "" {
+			return refuse(true, "须由人办理", "a person must make it")
+		}
+		return nil // who asked has looked at its time
+	}
+	if len(m.Who) == 0 {
+		return refuse(true, "到时由系统自动办理", "the engine makes it when its time has come")
 	}
 	if who.Role != access.Admin && !slices.Contains(m.Who, who.Role) {
 		return refuse(true,
 			fmt.Sprintf("%s由%s办理", m.Name.ZH, roles(m.Who, zh)),
 			fmt.Sprintf("“%s” is for: %s", m.Name.EN, roles(m.Who, en)))
 	}
-	if who.Role == access.Department && (c.Department == nil || *c.Department != who.Department) {
+	if who.Role == access.Department && !m.does.claim && (c.Department == nil || *c.Department != who.Department) {
 		return refuse(true, "案件已派遣给其他部门", "the case is with another department")
 	}
 	for _, a := range f.apart {
@@ -58,7 +78,7 @@ func (f *Flow) permit(m Move, c *Case, history []did, who access.Identity) *Refu
 			}
 		}
 	}
-	return nil
+	return f.wait(m, c, history, who, refuse)
 }
 
 func zh(t Text) string { return t.ZH }
@@ -77,7 +97,7 @@ var roleNames = map[access.Role]Text{
 	access.Admin: {"管理员", "administrator"}, access.Operator: {"值守员", "operator"}, access.Dispatcher: {"派遣员", "dispatcher"},
 	access.DutyLeader: {"值班长", "duty leader"}, access.Leader: {"领导", "leader"}, access.Integrator: {"摄像机集成员", "camera integrator"},
 	access.Officer: {"网格员", "grid officer"}, access.Specialist: {"网格专员", "grid specialist"}, access.Department: {"职能部门", "department"},
-	access.Resident: {"居民", "resident"},
+	access.Resident: {"居民", "resident"}, System.Role: {"系统", "system"},
 }
 
 func roles(list []access.Role, in func(Text) string) string {

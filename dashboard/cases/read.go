@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 const columns = `
     c.id, c.number, c.flow, c.flow_edition, c.state, c.priority, c.class, c.class_edition, c.condition, c.title, c.description,
     c.address, ST_X(c.geom), ST_Y(c.geom), c.grid, c.department, d.name, c.camera, c.reported_at, c.updated_at, c.closed_at,
-    c.rating, c.returns, c.light, c.open, c.version`
+    c.rating, c.returns, c.light, c.open, c.version,
+    c.parent, c.merged_into, c.supervised, c.exempt, c.suspended_until`
 
 const from = `
 FROM case_file AS c LEFT JOIN department AS d ON d.code = c.department`
@@ -26,7 +28,8 @@ func scan(row pgx.CollectableRow) (*Case, error) {
 	c := &Case{Photos: []Photo{}, Clocks: []Clock{}}
 	err := row.Scan(&c.ID, &c.Number, &c.Flow, &c.FlowEdition, &c.State, &c.Priority, &c.Class, &c.classEdition, &c.Condition, &c.Title, &c.Description,
 		&c.Address, &c.Location.Lon, &c.Location.Lat, &c.Grid, &c.Department, &c.DepartmentName, &c.Camera, &c.ReportedAt, &c.UpdatedAt, &c.ClosedAt,
-		&c.Rating, &c.Returns, &c.frozen, &c.open, &c.Version)
+		&c.Rating, &c.Returns, &c.frozen, &c.open, &c.Version,
+		&c.Parent, &c.MergedInto, &c.Supervised, &c.Exempt, &c.SuspendedUntil)
 	c.ReportedAt, c.UpdatedAt = c.ReportedAt.UTC(), c.UpdatedAt.UTC()
 	if c.ClosedAt != nil {
 		*c.ClosedAt = c.ClosedAt.UTC()
@@ -62,7 +65,7 @@ WHERE ($1::text[] IS NULL OR c.state = ANY($1))
   AND ($9 = 0 OR c.id < $9)
   AND ($10::text[] IS NULL OR $11::timestamptz IS NOT NULL AND CASE WHEN c.open THEN
         (SELECT CASE WHEN bool_or(k.due_at <= $11) THEN 'red' WHEN bool_or(k.warn_at <= $11) THEN 'yellow' WHEN count(*) > 0 THEN 'green' ELSE 'grey' END
-         FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL)
+         FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL AND k.paused_at IS NULL)
       ELSE c.light END = ANY($10))
 ORDER BY c.id DESC
 LIMIT $12`
@@ -120,7 +123,7 @@ func (r *Room) under(code string) []string {
 }
 
 const runningClocks = `
-SELECT case_id, stage, started_at, warn_at, due_at FROM case_clock
+SELECT case_id, stage, started_at, warn_at, due_at, paused_at, paused_s, extended FROM case_clock
 WHERE case_id = ANY($1) AND ended_at IS NULL
 ORDER BY case_id, due_at, stage`
 
@@ -154,7 +157,11 @@ func (r *Room) complete(ctx context.Context, q db, cases []*Case) error {
 func addClocks(rows pgx.Rows, byID map[int64]*Case) error {
 	var id int64
 	var k Clock
-	_, err := pgx.ForEachRow(rows, []any{&id, &k.Stage, &k.StartedAt, &k.WarnAt, &k.DueAt}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &k.Stage, &k.StartedAt, &k.WarnAt, &k.DueAt, &k.PausedAt, &k.pausedS, &k.extended}, func() error {
+		if k.PausedAt != nil {
+			at := k.PausedAt.UTC()
+			k.PausedAt = &at
+		}
 		k.StartedAt, k.WarnAt, k.DueAt = k.StartedAt.UTC(), k.WarnAt.UTC(), k.DueAt.UTC()
 		byID[id].Clocks = append(byID[id].Clocks, k)
 		return nil
@@ -206,7 +213,7 @@ func (r *Room) get(ctx context.Context, q db, id int64) (*Case, error) {
 func addHistory(rows pgx.Rows, past map[int64][]did) error {
 	var id int64
 	var d did
-	_, err := pgx.ForEachRow(rows, []any{&id, &d.move, &d.account}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &d.move, &d.account, &d.name}, func() error {
 		past[id] = append(past[id], d)
 		return nil
 	})
@@ -219,6 +226,23 @@ type Full struct {
 	Reporter *Reporter   `json:"reporter,omitempty"`
 	Moves    []Permitted `json:"moves"`
 	Refused  []Refused   `json:"refused"`
+	Subcases []Part      `json:"subcases,omitempty"`
+	Answers  []Answer    `json:"answers,omitempty"`
+}
+
+// Part is a case that is a part of this one.
+type Part struct {
+	ID         int64   `json:"id"`
+	Number     string  `json:"number"`
+	State      string  `json:"state"`
+	Department *string `json:"department"`
+	Open       bool    `json:"open"`
+}
+
+// Answer is what the reporter was told.
+type Answer struct {
+	At   time.Time `json:"at"`
+	Text Text      `json:"text"`
 }
 
 // Permitted is a move that one may make now.
@@ -255,13 +279,19 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 		return nil, err
 	}
 	full := &Full{Case: c, Moves: []Permitted{}, Refused: []Refused{}}
-	flow := r.flows[c.Flow]
+	flow := r.flowOf(c)
+	if flow == nil {
+		return nil, fmt.Errorf("case %d: flow %s edition %d is not known here", c.ID, c.Flow, c.FlowEdition)
+	}
+	if full.Subcases, full.Answers, err = r.family(ctx, c); err != nil {
+		return nil, err
+	}
 	for _, m := range flow.Moves {
 		refused := flow.permit(m, c, past[c.ID], who)
 		switch {
 		case refused == nil && who.May(access.CaseMove):
 			full.Moves = append(full.Moves, Permitted{m.Move, m.Name, m.To, m.Needs})
-		case refused != nil && refused.Role:
+		case refused != nil && slices.Contains(m.From, c.State):
 			full.Refused = append(full.Refused, Refused{m.Move, m.Name, refused.Reason})
 		}
 	}
@@ -273,9 +303,38 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 	return full, nil
 }
 
+const partsOf = `SELECT id, number, state, department, open FROM case_file WHERE parent = $1 ORDER BY id`
+
+const answersOf = `SELECT at, zh, en FROM case_answer WHERE case_id = $1 ORDER BY at, told_by, n`
+
+// family reads the parts of a case and what its reporter was told, and counts the open parts.
+func (r *Room) family(ctx context.Context, c *Case) (parts []Part, answers []Answer, err error) {
+	rows, err := r.pool.Query(ctx, partsOf, c.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if parts, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Part]); err != nil {
+		return nil, nil, err
+	}
+	c.openSubs, c.now = 0, r.clock.Now()
+	for _, p := range parts {
+		if p.Open {
+			c.openSubs++
+		}
+	}
+	if rows, err = r.pool.Query(ctx, answersOf, c.ID); err != nil {
+		return nil, nil, err
+	}
+	answers, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (a Answer, err error) {
+		err = row.Scan(&a.At, &a.Text.ZH, &a.Text.EN)
+		return a, err
+	})
+	return parts, answers, err
+}
+
 const timeline = `
-SELECT m.n, m.at, m.move, m.from_state, m.to_state, a.name, m.role, m.note, m.department, d.name, m.rating
-FROM case_move AS m JOIN account AS a ON a.id = m.account LEFT JOIN department AS d ON d.code = m.department
+SELECT m.n, m.at, m.move, m.from_state, m.to_state, COALESCE(a.name, '系统'), m.role, m.note, m.department, d.name, m.rating
+FROM case_move AS m LEFT JOIN account AS a ON a.id = m.account LEFT JOIN department AS d ON d.code = m.department
 WHERE m.case_id = $1
 ORDER BY m.n`
 

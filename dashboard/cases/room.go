@@ -2,6 +2,7 @@ package cases
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +21,7 @@ type Room struct {
 	clock     *clock.Clock
 	catalogue *catalogue.Catalogue
 	calendar  *Calendar
-	flows     map[string]*Flow
+	flows     atomic.Pointer[flowSet]
 	writer    *live.Writer
 	reports   live.Clerk
 	moves     live.Clerk
@@ -28,7 +29,7 @@ type Room struct {
 
 // New is the room on a migrated database; what it changes goes by the writer.
 func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *catalogue.Catalogue, writer *live.Writer) (*Room, error) {
-	flows, err := shippedFlows()
+	shipped, err := shippedFlows()
 	if err != nil {
 		return nil, err
 	}
@@ -36,14 +37,15 @@ func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *cat
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{pool: pool, places: places, clock: clock, catalogue: catalogue, calendar: calendar, flows: flows, writer: writer}
+	r := &Room{pool: pool, places: places, clock: clock, catalogue: catalogue, calendar: calendar, writer: writer}
+	r.flows.Store(shipped)
 	r.reports.Take, r.moves.Take = r.takeReports, r.takeMoves
 	return r, nil
 }
 
 // Flow is a declared flow by its name.
 func (r *Room) Flow(name string) (*Flow, error) {
-	f := r.flows[name]
+	f := r.flows.Load().newest[name]
 	if f == nil {
 		return nil, ErrNotFound
 	}
@@ -86,7 +88,9 @@ func (r *Room) decorate(c *Case) {
 }
 
 // serial is how many cases one day can have with a number of 19 digits.
-const serial = 99_999
+//
+// The rest of the 99,999 are for sub-cases, which are numbered from the end.
+const serial = 89_999
 
 // prefix begins the numbers of a grid's cases of a day: county 6 (of the grid's code, else zeros), day 8.
 func (r *Room) prefix(grid string, at time.Time) string {

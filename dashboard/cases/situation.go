@@ -55,7 +55,7 @@ type Load struct {
 const openNow = `
 SELECT c.priority, CASE WHEN bool_or(k.due_at <= $1) THEN 'red' WHEN bool_or(k.warn_at <= $1) THEN 'yellow' WHEN count(k) > 0 THEN 'green' ELSE 'grey' END,
        COALESCE(min(k.due_at) > $1 AND min(k.due_at) <= $1::timestamptz + interval '1 hour', false)
-FROM case_file AS c LEFT JOIN case_clock AS k ON k.case_id = c.id AND k.ended_at IS NULL
+FROM case_file AS c LEFT JOIN case_clock AS k ON k.case_id = c.id AND k.ended_at IS NULL AND k.paused_at IS NULL
 WHERE c.open
 GROUP BY c.id`
 
@@ -77,7 +77,7 @@ SELECT (SELECT count(*) FROM case_file WHERE reported_at >= $1 AND reported_at <
 const onTime = `
 SELECT count(*), count(*) FILTER (WHERE k.ended_at <= k.due_at AND c.state IN ('closed', 'rated'))
 FROM case_clock AS k JOIN case_file AS c ON c.id = k.case_id
-WHERE k.stage = 'total' AND k.due_at > $1::timestamptz - interval '30 days' AND k.due_at <= $1 AND c.state NOT IN ('rejected', 'void')`
+WHERE k.stage = 'total' AND k.due_at > $1::timestamptz - interval '30 days' AND k.due_at <= $1 AND c.state NOT IN ('rejected', 'void', 'merged') AND NOT c.exempt AND k.paused_at IS NULL`
 
 const median = `
 SELECT (percentile_cont(0.5) WITHIN GROUP (ORDER BY EXTRACT(epoch FROM m.at - c.reported_at)))::int
@@ -87,7 +87,7 @@ WHERE m.move = 'handle' AND m.at >= $1 AND m.at <= $2`
 const loads = `
 SELECT c.grid,
        count(*) FILTER (WHERE c.open),
-       count(*) FILTER (WHERE c.open AND EXISTS (SELECT FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL AND k.due_at <= $1)),
+       count(*) FILTER (WHERE c.open AND EXISTS (SELECT FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL AND k.paused_at IS NULL AND k.due_at <= $1)),
        count(*) FILTER (WHERE c.reported_at <= $1::timestamptz - interval '24 hours' AND (c.closed_at IS NULL OR c.closed_at > $1::timestamptz - interval '24 hours'))
 FROM case_file AS c
 WHERE c.grid IS NOT NULL AND (c.open OR c.closed_at > $1::timestamptz - interval '24 hours')
@@ -185,7 +185,7 @@ func (r *Room) Situation(ctx context.Context) (*Situation, error) {
 
 const openOf = `
 SELECT CASE WHEN bool_or(k.due_at <= $2) THEN 'red' WHEN bool_or(k.warn_at <= $2) THEN 'yellow' WHEN count(k) > 0 THEN 'green' ELSE 'grey' END
-FROM case_file AS c LEFT JOIN case_clock AS k ON k.case_id = c.id AND k.ended_at IS NULL
+FROM case_file AS c LEFT JOIN case_clock AS k ON k.case_id = c.id AND k.ended_at IS NULL AND k.paused_at IS NULL
 WHERE c.open AND c.grid = ANY($1)
 GROUP BY c.id`
 

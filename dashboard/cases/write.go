@@ -80,7 +80,7 @@ func (r *Room) byKey(ctx context.Context, who access.Identity, in Report) (*Case
 
 // check makes a case of a report, or says what the report lacks.
 func (r *Room) check(who access.Identity, in Report) (*reporting, error) {
-	flow := r.flows[in.Flow]
+	flow := r.flows.Load().newest[in.Flow]
 	if flow == nil {
 		return nil, invalid("unknown_flow", fmt.Sprintf("没有流程“%s”", in.Flow), fmt.Sprintf("there is no flow %q", in.Flow))
 	}
@@ -193,6 +193,14 @@ func lacks(flow *Flow, m Move, act Act) error {
 		return invalid("note_missing", fmt.Sprintf("%s需要填写原因", m.Name.ZH), fmt.Sprintf("“%s” needs a reason in note", m.Name.EN))
 	case m.Needs.Department && act.Department == "":
 		return invalid("department_missing", fmt.Sprintf("%s需要选择部门", m.Name.ZH), fmt.Sprintf("“%s” needs a department", m.Name.EN))
+	case m.Needs.Departments && len(act.Departments) == 0:
+		return invalid("departments_missing", fmt.Sprintf("%s需要选择一个或多个部门", m.Name.ZH), fmt.Sprintf("“%s” needs departments", m.Name.EN))
+	case len(act.Departments) > 50:
+		return invalid("too_many_departments", "一次最多 50 个部门", "at most 50 departments at a time")
+	case m.Needs.Until && act.Until == nil:
+		return invalid("until_missing", fmt.Sprintf("%s需要给出截止时间 until", m.Name.ZH), fmt.Sprintf("“%s” needs until, the instant at which it ends", m.Name.EN))
+	case m.Needs.Case && act.Case == 0:
+		return invalid("case_missing", fmt.Sprintf("%s需要给出并入的案件 case", m.Name.ZH), fmt.Sprintf("“%s” needs case, the id of the one it is merged into", m.Name.EN))
 	case m.Needs.Photo != nil && !slices.ContainsFunc(act.Photos, func(p NewPhoto) bool { return p.Kind == *m.Needs.Photo }):
 		return invalid("photo_missing", fmt.Sprintf("%s需要%s", m.Name.ZH, photoKinds[*m.Needs.Photo].ZH), fmt.Sprintf("“%s” needs a photo of kind %s", m.Name.EN, *m.Needs.Photo))
 	case m.Needs.Rating && (act.Rating == nil || !slices.ContainsFunc(flow.Ratings, func(r Rating) bool { return r.Value == *act.Rating })):

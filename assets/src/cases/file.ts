@@ -9,6 +9,9 @@ export interface MoveInput {
   department?: string
   photos?: { kind: PhotoKind; id: string }[]
   rating?: number
+  departments?: string[]
+  until?: string
+  case?: number
 }
 
 /** One case with its timeline and what this account may do, kept fresh: an event on the case loads it again. */

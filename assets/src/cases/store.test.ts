@@ -14,7 +14,7 @@ const event = (seq: number, type: 'case.reported' | 'case.moved', of: Case): Liv
   at: '2026-11-24T06:00:00Z',
   data: { case: of, move: {} as MoveMade },
 })
-const flow = { states: [{ state: 'reported', final: false }, { state: 'filed', final: false }, { state: 'void', final: true }] }
+const flow = { flow: 'incident', stages: [], states: [{ state: 'reported', final: false }, { state: 'filed', final: false }, { state: 'void', final: true }] }
 
 let answers: Record<string, unknown>
 const ids = () => [...useCases().files.keys()].sort((a, b) => a - b)
@@ -22,7 +22,7 @@ const ids = () => [...useCases().files.keys()].sort((a, b) => a - b)
 beforeEach(() => {
   vi.useFakeTimers()
   setActivePinia(createPinia())
-  answers = { flows: flow, situation: {} }
+  answers = { flows: { flows: [flow] }, situation: {} }
   vi.stubGlobal('fetch', (path: string) => {
     const key = Object.keys(answers).find((name) => path.startsWith(`/api/v1/${name}`)) ?? ''
     return Promise.resolve(new Response(JSON.stringify(answers[key]), { headers: { 'Content-Type': 'application/json' } }))

@@ -3,6 +3,7 @@ import { computed, shallowRef, triggerRef } from 'vue'
 import { request } from '../access/http'
 import type { LiveEvent } from '../live/messages'
 import { now } from '../live/socket'
+import type { Named } from '../i18n'
 import { lightOf } from './lights'
 import type { Case, Flow, FlowState, Light, Situation } from './types'
 
@@ -22,7 +23,8 @@ const situationIdleMs = 30_000
  */
 export const useCases = defineStore('cases', () => {
   const files = shallowRef(new Map<number, Case>())
-  const flow = shallowRef<Flow | null>(null)
+  const flows = shallowRef(new Map<string, Flow>())
+  const flow = computed(() => flows.value.get('incident') ?? null)
   const situation = shallowRef<Situation | null>(null)
   /** The newest arrival on this page, for the tone and the toast. */
   const newest = shallowRef<Case | null>(null)
@@ -32,7 +34,12 @@ export const useCases = defineStore('cases', () => {
   let soon: ReturnType<typeof setTimeout> | undefined
   let idle: ReturnType<typeof setTimeout> | undefined
 
-  const states = computed(() => new Map<string, FlowState>((flow.value?.states ?? []).map((s) => [s.state, s])))
+  /** The states of all flows; where two have one name, that of incidents. */
+  const states = computed(() => new Map<string, FlowState>([...flows.value.values(), ...(flow.value === null ? [] : [flow.value])].flatMap(({ states }) => states.map((s): [string, FlowState] => [s.state, s]))))
+  const flowOf = (file: { flow: string }) => flows.value.get(file.flow) ?? null
+  const stateOf = (file: { flow: string; state: string }) => flowOf(file)?.states.find(({ state }) => state === file.state) ?? states.value.get(file.state)
+  const stages = computed(() => new Map<string, Named>([...flows.value.values()].flatMap(({ stages }) => stages.map(({ stage, name }): [string, Named] => [stage, name]))))
+  const stageName = (stage: string, file?: { flow: string }) => (file && flowOf(file)?.stages.find((known) => known.stage === stage)?.name) ?? stages.value.get(stage) ?? { zh: stage, en: stage }
   const list = computed(() => [...files.value.values()])
   const lights = computed(() => {
     const at = now.value
@@ -41,10 +48,10 @@ export const useCases = defineStore('cases', () => {
     return counts
   })
 
-  const isOpen = (file: Case) => !(states.value.get(file.state)?.final ?? false) && file.closed_at === null
+  const isOpen = (file: Case) => !(stateOf(file)?.final ?? false) && file.closed_at === null
 
   async function load(): Promise<void> {
-    flow.value ??= await request<Flow>('/api/v1/flows/incident')
+    if (flows.value.size === 0) flows.value = new Map((await request<{ flows: Flow[] }>('/api/v1/flows')).flows.map((one) => [one.flow, one]))
     void refresh()
   }
 
@@ -101,5 +108,5 @@ export const useCases = defineStore('cases', () => {
     return () => watchers.delete(watcher)
   }
 
-  return { topic: 'cases', files, list, flow, states, situation, newest, lights, load, reload: load, snapshot, apply, onChange, refresh }
+  return { topic: 'cases', files, list, flow, states, flowOf, stateOf, stageName, situation, newest, lights, load, reload: load, snapshot, apply, onChange, refresh }
 })

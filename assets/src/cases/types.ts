@@ -2,7 +2,8 @@ import type { Named } from '../i18n'
 
 export type Priority = 'critical' | 'urgent' | 'normal' | 'advice'
 export type Light = 'green' | 'yellow' | 'red' | 'grey'
-export type Stage = 'verify' | 'dispatch' | 'sign' | 'handle' | 'check' | 'total'
+/** The name of a clock: the flow says which there are. */
+export type Stage = string
 export type PhotoKind = 'near' | 'far' | 'before' | 'after'
 
 export interface Place {
@@ -66,13 +67,21 @@ export interface Case {
   /** Absent in the log while it can still change: lightOf computes it. */
   light?: Light
   version: number
+  parent?: number
+  merged_into?: number
+  supervised?: boolean
+  exempt?: boolean
+  suspended_until?: string
 }
 
 export interface Needs {
   note: boolean
   department: boolean
-  photo: 'after' | null
+  photo: PhotoKind | null
   rating: boolean
+  departments?: boolean
+  until?: boolean
+  case?: boolean
 }
 
 /** A move that this account may make now. */
@@ -94,6 +103,8 @@ export interface Refused {
 export interface CaseFile extends Case {
   moves: Move[]
   refused: Refused[]
+  subcases?: { id: number; number: string; state: string; department: string | null; open: boolean }[]
+  answers?: { at: string; text: Named }[]
 }
 
 export interface MoveMade {
@@ -138,6 +149,7 @@ export interface Flow {
   start: { move: string; name: Named }
   moves: { move: string; name: Named; from: string[]; to: string; who: string[]; needs: Needs }[]
   steps: Named[]
+  stages: { stage: Stage; name: Named }[]
   ratings: { value: number; name: Named }[]
 }
 

@@ -1,0 +1,152 @@
+package cases
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"gridwall/dashboard/live"
+)
+
+// collect reads rows of key and value.
+func collect[K comparable, V any](rows pgx.Rows, into map[K]V) error {
+	var k K
+	var v V
+	_, err := pgx.ForEachRow(rows, []any{&k, &v}, func() error {
+		into[k] = v
+		return nil
+	})
+	return err
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// partNumbers are ids for sub-cases, and the last serial number of each prefix: they count from the end of the day's numbers.
+type partNumbers struct {
+	ids  []int64
+	last map[string]int
+}
+
+const lastSerial = 99_999
+
+// longestSuspension is how long a case may be suspended.
+const longestSuspension = 366 * 24 * time.Hour
+
+// brings says whether the instant and the case that the act names will do.
+func brings(m Move, c *Case, act Act, free map[int64]bool) error {
+	if m.Needs.Until && (!act.Until.After(c.now) || act.Until.Sub(c.now) > longestSuspension) {
+		return invalid("until_invalid", "挂账截止时间应在一年之内", "until lies within a year from now")
+	}
+	if !m.does.merge {
+		return nil
+	}
+	into, there := free[act.Case]
+	switch {
+	case !there || act.Case == c.ID:
+		return invalid("unknown_case", fmt.Sprintf("没有可并入的未结案件 %d", act.Case), fmt.Sprintf("there is no open case %d to merge into", act.Case))
+	case !into:
+		return invalid("case_merged", "该案件已并入其他案件，请并入那一件", "that case is merged into another: merge into that one")
+	}
+	return nil
+}
+
+// openParts opens a sub-case for every department of the act. Their events come before that of the move.
+func (r *Room) openParts(b *live.Batch, e *live.Entry, m Move, parent *Case, in *moving, names map[string]string, numbers *partNumbers) error {
+	flow := r.flows.Load().newest[m.does.opens]
+	now := r.clock.Now()
+	departments := slices.Compact(slices.Sorted(slices.Values(in.act.Departments)))
+	for _, code := range departments {
+		if _, ok := names[code]; !ok {
+			return invalid("unknown_department", fmt.Sprintf("没有部门 %s", code), fmt.Sprintf("there is no department %q", code))
+		}
+	}
+	prefix := r.prefix(deref(parent.Grid), now)
+	if numbers.last["S"+prefix]+len(departments) > lastSerial-serial {
+		return fmt.Errorf("case number: more than %d sub-cases in one day", lastSerial-serial)
+	}
+	var rows reportRows
+	for _, code := range departments {
+		name := names[code]
+		numbers.last["S"+prefix]++
+		c := *parent
+		c.ID, c.Number = numbers.ids[0], fmt.Sprintf("%s%05d", prefix, lastSerial+1-numbers.last["S"+prefix])
+		numbers.ids = numbers.ids[1:]
+		c.Flow, c.FlowEdition, c.State, c.Version, c.Parent, c.Department, c.DepartmentName = flow.Flow, flow.Edition, flow.Start.To, 1, &parent.ID, &code, &name
+		c.ReportedAt, c.UpdatedAt, c.ClosedAt, c.open, c.frozen, c.Rating, c.Returns = now, now, nil, true, nil, nil, 0
+		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto = false, false, nil, nil
+		c.Photos, c.Clocks = []Photo{}, []Clock{}
+		r.startClocks(flow, &c, "", now, func(k Clock, limit Limit) { rows.clock(&c, k, limit, r.calendar) })
+		r.name(&c)
+		rows.add(&c, &reporting{who: in.who, flow: flow}, 0, now)
+		d := live.Draft{Type: "case.reported", At: now, Data: change{&c, madeNow{flow.Start.Move, nil, c.State, By{in.who.Name, in.who.Role}, now, nil}}}
+		d.Grid = deref(c.Grid)
+		b.Append(e, d)
+	}
+	rows.queue(b, map[string]int{"S" + prefix: numbers.last["S"+prefix]})
+	for i, id := range rows.ids {
+		b.Queue(partOf, id, parent.ID, departments[i])
+	}
+	return nil
+}
+
+// What was merged into a case before goes with it.
+const moveMerged = `UPDATE case_file SET merged_into = $2 WHERE merged_into = $1`
+
+// third is the return that goes to the duty leader.
+const third = 3
+
+// change does what the move declares beside the state, and stops and starts the clocks of paused states.
+func (r *Room) change(b *live.Batch, flow *Flow, m *Move, c *Case, before string, in *moving, now time.Time) {
+	if m.does.back || m.does.rework {
+		if c.Returns++; m.Third != "" && c.Returns >= third {
+			c.State = m.Third
+		}
+	}
+	if m.does.back {
+		c.Department, c.DepartmentName = nil, nil
+	}
+	c.Supervised = c.Supervised || m.does.supervise
+	c.Exempt = c.Exempt || m.does.exempt
+	if m.does.merge {
+		c.MergedInto = &in.act.Case
+		b.Queue(moveMerged, c.ID, in.act.Case)
+	}
+	if m.Needs.Until {
+		until := in.act.Until.UTC()
+		c.SuspendedUntil = &until
+	}
+	paused := flow.state[c.State].Paused
+	if !paused {
+		c.SuspendedUntil = nil
+	}
+	for i := range c.Clocks {
+		k := &c.Clocks[i]
+		j := slices.IndexFunc(flow.clocks, func(f flowClock) bool { return f.stage == k.Stage })
+		if j < 0 {
+			continue
+		}
+		limit := flow.clocks[j].limits[c.Priority]
+		changed := true
+		switch {
+		case slices.Contains(m.does.extend, k.Stage):
+			r.calendar.extend(k, limit)
+		case paused && k.PausedAt == nil:
+			k.pause(now)
+		case !paused && k.PausedAt != nil:
+			r.calendar.resume(k, limit.Unit, now)
+		default:
+			changed = false
+		}
+		if changed {
+			length := int(r.calendar.Length(limit)/time.Second) * (k.extended + 1)
+			b.Queue(resetClock, c.ID, k.Stage, k.WarnAt, k.DueAt, k.PausedAt, k.pausedS, k.extended, length)
+		}
+	}
+}
