@@ -46,7 +46,7 @@ check: build
 go-test: build
 	$(call install,$(TEST_PACKAGES))
 	bin/gridwall postgres --volatile --env=GRIDWALL_TEST_DATABASE_URL -- go test -race -timeout 30m ./...
-	bin/gridwall scenario run sc-1
+	bin/gridwall scenario run all
 	cd cmd/fault && go test -timeout 5m ./...
 	$(fault) --rounds=3
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,18 +13,20 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/sync/errgroup"
 
 	"gridwall/assets"
 	"gridwall/dashboard/access"
 	"gridwall/geo/geotest"
 )
 
-const scenarioUsage = `scenario run FILE [flags]
+const scenarioUsage = `scenario run FILE... [flags]
 
-FILE is a scenario file, or the name of a shipped one (sc-1). Without --demo a server of its own is started with the demo
+FILE is a scenario file, the name of a shipped one (sc-1), or all. Without --demo a server of its own is started with the demo
 town and an empty desk; with --demo=DATA-DIR/demo.json the server of that file is used. Its clock must be settable.
 `
 
@@ -35,12 +38,26 @@ func scenario(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if len(rest) != 2 || rest[0] != "run" {
+	if len(rest) < 2 || rest[0] != "run" {
 		flags.Usage()
 		return exitStatus(2)
 	}
-	story, err := readStory(rest[1])
-	if err != nil {
+	names := rest[1:]
+	if len(names) == 1 && names[0] == "all" {
+		if names, err = fs.Glob(assets.Scenarios(), "*.yaml"); err != nil {
+			return err
+		}
+	}
+	stories := make([]*story, len(names))
+	for i, name := range names {
+		if stories[i], err = readStory(name); err != nil {
+			return err
+		}
+	}
+	play := func(w *world) (err error) {
+		for _, s := range stories {
+			err = errors.Join(err, s.run(ctx, w, os.Stdout))
+		}
 		return err
 	}
 	if *demoFile != "" {
@@ -51,7 +68,7 @@ func scenario(ctx context.Context, args []string) error {
 		if w == nil {
 			return fmt.Errorf("there is no file %s: start a demo first", *demoFile)
 		}
-		return story.run(ctx, w, os.Stdout)
+		return play(w)
 	}
 	dir, err := os.MkdirTemp("", "gridwall-scenario-")
 	if err != nil {
@@ -68,7 +85,7 @@ func scenario(ctx context.Context, args []string) error {
 	}
 	w, _, err := settle(ctx, server, geotest.New(townSeed), func(string) {})
 	if err == nil {
-		err = story.run(ctx, w, os.Stdout)
+		err = play(w)
 	}
 	return errors.Join(err, server.halt())
 }
@@ -93,16 +110,24 @@ type storyStep struct {
 	At     string
 	Who    access.Role
 	Report *struct {
-		Title, Description, Class, Priority, Near string
-		Photos                                    []string
+		Flow, Title, Description, Class, Priority, Near, Camera string
+		Photos                                                  []string
+		Times                                                   int // that many at once
 	}
+	Case                   string // the one that is meant, by the name that its report gave; empty: the last
+	Part                   string // its sub-case of this department
 	Move, Note, Department string
+	Departments            []string // of the sub-cases that the move opens
+	Until, Into            string
+	Times                  int // that many at once: one wins, the others are told who
 	Rating                 *int
 	Photos                 []string
 	Refused                int
+	Says                   string // what the refusal is to say
 	Expect                 struct {
-		State, Grid string
-		Lights      map[string]string
+		State, Grid, Told string
+		Lights            map[string]string
+		Parts, Returns    *int
 	}
 
 	line int
@@ -146,9 +171,16 @@ func (s *story) time(text string) (time.Time, error) {
 
 // told is a case as the API tells it.
 type told struct {
-	State    string
-	GridName string `json:"grid_name"`
-	Clocks   []struct {
+	State, Flow string
+	Number      string
+	Returns     int
+	GridName    string `json:"grid_name"`
+	Subcases    []struct {
+		ID         int64
+		Department string
+	}
+	Answers []struct{ Text struct{ ZH string } }
+	Clocks  []struct {
 		Stage  string
 		WarnAt time.Time `json:"warn_at"`
 		DueAt  time.Time `json:"due_at"`
@@ -162,13 +194,14 @@ type player struct {
 	admin   *client
 	clients map[access.Role]*client
 	caseID  int64
+	cases   map[string]int64  // by the names that the file gives them
 	names   map[string]string // of moves and states, in Chinese
 	photo   string
 }
 
 // run plays the story against a server, prints its timeline, and returns what was not as the file says.
 func (s *story) run(ctx context.Context, w *world, out io.Writer) error {
-	p := &player{story: s, world: w, admin: withToken(w.URL, w.Token), clients: map[access.Role]*client{}, names: map[string]string{}}
+	p := &player{story: s, world: w, admin: withToken(w.URL, w.Token), clients: map[access.Role]*client{}, cases: map[string]int64{}, names: map[string]string{}}
 	var err error
 	if p.photo, err = plainPhoto(); err != nil {
 		return err
@@ -193,15 +226,20 @@ func (p *player) learnNames(ctx context.Context) error {
 		State, Move string
 		Name        struct{ ZH string }
 	}
-	var flow struct {
-		States, Moves []named
-		Start         named
+	var all struct {
+		Flows []struct {
+			Flow          string
+			States, Moves []named
+			Start         named
+		}
 	}
-	if err := p.admin.do(ctx, "GET", "/api/v1/flows/incident", nil, &flow); err != nil {
+	if err := p.admin.do(ctx, "GET", "/api/v1/flows", nil, &all); err != nil {
 		return err
 	}
-	for _, n := range slices.Concat(flow.States, flow.Moves, []named{flow.Start}) {
-		p.names[n.State+n.Move] = n.Name.ZH
+	for _, f := range all.Flows {
+		for _, n := range slices.Concat(f.States, f.Moves, []named{f.Start}) {
+			p.names[f.Flow+" "+n.State+n.Move] = n.Name.ZH
+		}
 	}
 	return nil
 }
@@ -228,6 +266,9 @@ func (p *player) step(ctx context.Context, s *storyStep) error {
 	if err := p.admin.do(ctx, "PUT", "/api/v1/clock", map[string]time.Time{"now": at}, nil); err != nil {
 		return err
 	}
+	if err := p.mean(ctx, s); err != nil {
+		return err
+	}
 	if s.Report != nil || s.Move != "" {
 		err := p.act(ctx, s)
 		var refused *answerError
@@ -236,6 +277,8 @@ func (p *player) step(ctx context.Context, s *storyStep) error {
 			return fmt.Errorf("%s by %s was to be refused with %d, got: %v", s.Move, s.Who, s.Refused, err)
 		case s.Refused != 0 && refused.Status != s.Refused:
 			return fmt.Errorf("%s by %s was to be refused with %d, got: %w", s.Move, s.Who, s.Refused, err)
+		case s.Refused != 0 && !strings.Contains(refused.Detail, s.Says):
+			return fmt.Errorf("%s by %s was to be refused with “%s”, got: %w", s.Move, s.Who, s.Says, err)
 		case s.Refused == 0 && err != nil:
 			return err
 		}
@@ -253,12 +296,22 @@ func (p *player) act(ctx context.Context, s *storyStep) error {
 		if err != nil {
 			return err
 		}
-		body := map[string]any{"flow": "incident", "title": s.Report.Title, "description": s.Report.Description, "class": s.Report.Class,
+		flow := cmp.Or(s.Report.Flow, "incident")
+		body := map[string]any{"flow": flow, "camera": s.Report.Camera, "title": s.Report.Title, "description": s.Report.Description, "class": s.Report.Class,
 			"priority": s.Report.Priority, "address": s.Report.Near, "location": location, "photos": p.pictures(s.Report.Photos)}
 		var made struct{ ID int64 }
-		err = c.do(ctx, "POST", "/api/v1/cases", body, &made)
+		if s.Report.Times > 1 {
+			if made.ID, err = atOnce(ctx, c, body, s.Report.Times); err != nil {
+				return err
+			}
+		} else if err := c.do(ctx, "POST", "/api/v1/cases", body, &made); err != nil {
+			return err
+		}
 		p.caseID = made.ID
-		return err
+		if s.Case != "" {
+			p.cases[s.Case] = made.ID
+		}
+		return nil
 	}
 	body := map[string]any{"move": s.Move, "note": s.Note, "rating": s.Rating, "photos": p.pictures(s.Photos)}
 	if s.Department != "" {
@@ -266,7 +319,113 @@ func (p *player) act(ctx context.Context, s *storyStep) error {
 			return err
 		}
 	}
-	return c.do(ctx, "POST", fmt.Sprintf("/api/v1/cases/%d/moves", p.caseID), body, nil)
+	if s.Into != "" {
+		body["case"] = p.cases[s.Into]
+	}
+	if s.Until != "" {
+		if body["until"], err = p.time(s.Until); err != nil {
+			return err
+		}
+	}
+	codes := make([]string, len(s.Departments))
+	for i, name := range s.Departments {
+		if codes[i], err = p.department(ctx, name); err != nil {
+			return err
+		}
+	}
+	body["departments"] = codes
+	path := fmt.Sprintf("/api/v1/cases/%d/moves", p.caseID)
+	if s.Times > 1 {
+		return raced(ctx, c, path, body, s.Times)
+	}
+	return c.do(ctx, "POST", path, body, nil)
+}
+
+// mean finds the case that the step is about.
+func (p *player) mean(ctx context.Context, s *storyStep) error {
+	if s.Report != nil {
+		return nil
+	}
+	if s.Case != "" {
+		id, ok := p.cases[s.Case]
+		if !ok {
+			return fmt.Errorf("no report before this step has the name %q", s.Case)
+		}
+		p.caseID = id
+	}
+	if s.Part == "" {
+		return nil
+	}
+	code, err := p.department(ctx, s.Part)
+	if err != nil {
+		return err
+	}
+	var c told
+	if err := p.admin.do(ctx, "GET", fmt.Sprintf("/api/v1/cases/%d", p.caseID), nil, &c); err != nil {
+		return err
+	}
+	for _, part := range c.Subcases {
+		if part.Department == code {
+			p.caseID = part.ID
+			return nil
+		}
+	}
+	return fmt.Errorf("the case has no part of %s", s.Part)
+}
+
+// patience is how long a report among many may take; the shared machines of tests get more than the two seconds of the story.
+const patience = 30 * time.Second
+
+// atOnce sends a report many times at once, and returns the first case; every one must have a number of its own.
+func atOnce(ctx context.Context, c *client, body any, times int) (first int64, err error) {
+	type answer struct {
+		ID     int64
+		Number string
+	}
+	answers := make([]answer, times)
+	var group errgroup.Group
+	for i := range answers {
+		group.Go(func() error {
+			within, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			return c.do(within, "POST", "/api/v1/cases", body, &answers[i])
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	seen := map[string]bool{}
+	for _, a := range answers {
+		if seen[a.Number] {
+			return 0, fmt.Errorf("the number %s was given twice", a.Number)
+		}
+		seen[a.Number] = true
+	}
+	return answers[0].ID, nil
+}
+
+// raced makes a move many times at once: one wins, every other is told that it is taken.
+func raced(ctx context.Context, c *client, path string, body any, times int) error {
+	errs := make([]error, times)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() { errs[i] = c.do(ctx, "POST", path, body, nil) })
+	}
+	group.Wait()
+	won := 0
+	for _, err := range errs {
+		var refused *answerError
+		switch {
+		case err == nil:
+			won++
+		case !errors.As(err, &refused) || refused.Status != 409 || !strings.HasPrefix(refused.Detail, "已由"):
+			return fmt.Errorf("a claim that came second was not told who was first: %w", err)
+		}
+	}
+	if won != 1 {
+		return fmt.Errorf("%d of %d won, want one", won, times)
+	}
+	return nil
 }
 
 func (p *player) pictures(kinds []string) []map[string]string {
@@ -316,6 +475,27 @@ func (p *player) look(ctx context.Context, at time.Time, s *storyStep) error {
 	var c told
 	if err := p.admin.do(ctx, "GET", fmt.Sprintf("/api/v1/cases/%d", p.caseID), nil, &c); err != nil {
 		return err
+	}
+	// What the engine does by itself, it does within seconds.
+	for waited := time.Duration(0); s.Expect.State != "" && c.State != s.Expect.State && s.Move == "" && waited < patience; waited += 100 * time.Millisecond {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+		c = told{}
+		if err := p.admin.do(ctx, "GET", fmt.Sprintf("/api/v1/cases/%d", p.caseID), nil, &c); err != nil {
+			return err
+		}
+	}
+	if n := s.Expect.Parts; n != nil && len(c.Subcases) != *n {
+		return fmt.Errorf("it has %d parts, want %d", len(c.Subcases), *n)
+	}
+	if n := s.Expect.Returns; n != nil && c.Returns != *n {
+		return fmt.Errorf("it was returned %d times, want %d", c.Returns, *n)
+	}
+	if s.Expect.Told != "" && !slices.ContainsFunc(c.Answers, func(a struct{ Text struct{ ZH string } }) bool { return strings.Contains(a.Text.ZH, s.Expect.Told) }) {
+		return fmt.Errorf("the reporter was told %v, want “%s”", c.Answers, s.Expect.Told)
 	}
 	if s.Expect.State != "" && c.State != s.Expect.State {
 		return fmt.Errorf("the state is %s, want %s", c.State, s.Expect.State)
@@ -368,11 +548,15 @@ func (p *player) judge(ctx context.Context, out io.Writer) error {
 	if err := p.admin.do(ctx, "GET", fmt.Sprintf("/api/v1/cases/%d/timeline", p.caseID), nil, &timeline); err != nil {
 		return err
 	}
+	var c told
+	if err := p.admin.do(ctx, "GET", fmt.Sprintf("/api/v1/cases/%d", p.caseID), nil, &c); err != nil {
+		return err
+	}
 	at := map[string]time.Time{}
 	clocks := map[string]toldClock{}
 	for _, e := range timeline.Entries {
 		at[e.Move] = e.At
-		fmt.Fprintf(out, "  %s  +%-8s %s → %s  %s", e.At.In(p.zone).Format("2006-01-02 15:04"), spoken(time.Duration(e.ElapsedS)*time.Second), p.names[e.Move], p.names[e.To], e.By.Name)
+		fmt.Fprintf(out, "  %s  +%-8s %s → %s  %s", e.At.In(p.zone).Format("2006-01-02 15:04"), spoken(time.Duration(e.ElapsedS)*time.Second), p.names[c.Flow+" "+e.Move], p.names[c.Flow+" "+e.To], e.By.Name)
 		if e.Note != nil {
 			fmt.Fprintf(out, "  “%s”", *e.Note)
 		}
