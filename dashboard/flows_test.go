@@ -346,7 +346,7 @@ func TestExtensionSuspensionSupervisionAndAppealGoByTheirRules(t *testing.T) {
 	if _, paused := due(); paused {
 		t.Error("the clock of a resumed case stands")
 	}
-	h.makes(id, access.DutyLeader, "suspend", map[string]any{"note": "再挂", "until": time.Now().Add(2 * time.Second)})
+	h.makes(id, access.DutyLeader, "suspend", map[string]any{"note": "再挂", "until": time.Now().Add(15 * time.Second)})
 	eventually(t, "a suspension ends by itself", func() bool { return h.file(id).State == "signed" })
 
 	h.makes(id, access.DutyLeader, "supervise", map[string]any{"note": "限期办结"})
