@@ -26,7 +26,7 @@ func TestABuiltFrontEndHasEveryPage(t *testing.T) {
 	if _, err := fs.Stat(assets.Dist(), "static"); err != nil {
 		t.Skip("assets/dist is not built: run `npm run build` in assets")
 	}
-	for _, page := range []string{"index.html", "wall.html", "login.html", "alarms.html", "cameras.html", "audit.html"} {
+	for _, page := range []string{"index.html", "wall.html", "login.html", "alarms.html", "cameras.html", "audit.html", "leader.html"} {
 		if _, err := fs.Stat(assets.Dist(), page); err != nil {
 			t.Errorf("stat %s: %v", page, err)
 		}

@@ -514,7 +514,7 @@ func TestAnOverdueCriticalCaseIsAnAlarmUntilItIsMovedOn(t *testing.T) {
 func TestAScreenThatIsSilentForTenSecondsIsAnAlarm(t *testing.T) {
 	r := open(t)
 	fps := 59.5
-	if err := r.Heard(t.Context(), "main", "1", Heartbeat{&fps}); err != nil {
+	if err := r.Heard(t.Context(), "main", "1", Heartbeat{FPS: &fps}); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Heard(t.Context(), "none", "1", Heartbeat{}); !errors.Is(err, ErrNotFound) {

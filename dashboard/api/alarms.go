@@ -198,7 +198,7 @@ func queryTime(r *http.Request, name string, absent time.Time) (time.Time, error
 // screenBeat notes a wall's own heartbeat; a person who looks at the wall's page is no screen.
 func (s *Server) screenBeat(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	var in alarms.Heartbeat
-	if err := decode(w, r, 4<<10, &in); err != nil {
+	if err := decode(w, r, 16<<10, &in); err != nil {
 		return err
 	}
 	if who.Role == access.Wall {

@@ -196,7 +196,12 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/walls/{id}", access.WallRead, s.getWall, "What a wall shows"},
 		{"PUT /api/v1/walls/{id}", access.WallDrive, s.saveWall, "Change what a wall shows"},
 
-		{"POST /api/v1/walls/{id}/screens/{screen}", access.WallRead, s.screenBeat, "Heartbeat of a wall's screen, every 5 s: {fps?}; without one for 10 s the screen is an alarm"},
+		{"GET /api/v1/walls/{id}/show", access.WallRead, s.showing, "What each screen of a wall shows, who drives it, what its screens said last"},
+		{"POST /api/v1/walls/{id}/show", access.WallDrive, s.driveWall, "Drive a wall: {take, take_over, release, screen?, scene} or {screen?, tile, content: {kind, camera, case, cameras, show, dwell_s, pinned}}; all screens change together at switch_at"},
+		{"GET /api/v1/scenes", access.WallRead, s.scenes, "The scenes that walls can show"},
+		{"PUT /api/v1/scenes/{id}", access.WallDrive, s.saveScene, "Save a scene over the revision that it was made from, 0 for a new one: {revision, title, layout, tiles: [{id, at: [x, y, w, h] of 240 by 120, wide?, content}]}"},
+		{"DELETE /api/v1/scenes/{id}", access.WallDrive, s.removeScene, "Remove a scene"},
+		{"POST /api/v1/walls/{id}/screens/{screen}", access.WallRead, s.screenBeat, "Heartbeat of a wall's screen, every 5 s: {fps?, report?: what it shows, at most 16 KiB}; without one for 10 s the screen is an alarm"},
 
 		{"GET /api/v1/alarms", access.AlarmRead, s.listAlarms, "The alarms that stand, the most pressing first, and the flood: state, priority, rule, source, grid"},
 		{"POST /api/v1/alarms", access.AlarmReport, s.reportAlarm, "What a sensor says: {key, active, title, rule?, priority?, detail?, location?}; Idempotency-Key makes a repeated report the same report"},
@@ -209,6 +214,7 @@ func (s *Server) routes() []route {
 		{"DELETE /api/v1/clock", access.ClockSet, s.releaseClock, "Let the clock go with the machine again"},
 
 		{"GET /{$}", access.SessionRead, s.desk, ""},
+		{"GET /leader", access.CaseRead, s.leaderPage, ""},
 		{"GET /alarms", access.AlarmRead, s.alarmsPage, ""},
 		{"GET /wall/{id}", open, s.wallPage, ""}, // opens with ?token=, checks the rest itself
 		{"GET /login", open, s.loginPage, ""},

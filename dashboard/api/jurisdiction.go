@@ -123,6 +123,11 @@ var scopes = map[string]scope{
 	"GET /api/v1/walls/{id}":                   everywhere,
 	"PUT /api/v1/walls/{id}":                   everywhere,
 	"POST /api/v1/walls/{id}/screens/{screen}": everywhere,
+	"GET /api/v1/walls/{id}/show":              everywhere,
+	"POST /api/v1/walls/{id}/show":             everywhere,
+	"GET /api/v1/scenes":                       everywhere,
+	"PUT /api/v1/scenes/{id}":                  everywhere,
+	"DELETE /api/v1/scenes/{id}":               everywhere,
 
 	"GET /api/v1/alarms":             rows,
 	"POST /api/v1/alarms":            rows,
@@ -135,6 +140,7 @@ var scopes = map[string]scope{
 	"DELETE /api/v1/clock": everywhere,
 
 	"GET /{$}":    everywhere,
+	"GET /leader": everywhere,
 	"GET /alarms": everywhere,
 }
 

@@ -42,6 +42,13 @@ func (s *Server) camerasPage(w http.ResponseWriter, r *http.Request, _ access.Id
 	return s.page(w, r, "cameras.html")
 }
 
+func (s *Server) leaderPage(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	if who.Role == access.Wall {
+		return &forbiddenError{who.Role, access.CaseRead}
+	}
+	return s.page(w, r, "leader.html")
+}
+
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
 	return s.page(w, r, "login.html")
 }

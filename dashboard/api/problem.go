@@ -137,6 +137,8 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var draft *grid.DraftError
 	var outside *grid.OutsideError
 	var faults *grids.FaultsError
+	var scene *wall.InvalidError
+	var driven *wall.HeldError
 	var file *importer.FileError
 	var flow *cases.FlowError
 	switch {
@@ -197,6 +199,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusNotFound, "no_head", said{"该摄像机不是球机", "this camera does not turn"}, nil
 	case errors.Is(err, wall.ErrInvalid):
 		return http.StatusUnprocessableEntity, "wall_invalid", said{"标题须有中英文，最多 96 路摄像机，轮巡时长 5 至 86400 秒", "title in zh and en, at most 96 cameras, dwell_s from 5 to 86400"}, nil
+	case errors.As(err, &scene):
+		return http.StatusUnprocessableEntity, scene.Code, said{scene.Reason.ZH, scene.Reason.EN}, nil
+	case errors.As(err, &driven):
+		return http.StatusConflict, "wall_held", said{driven.Holder.Name + " 正在控制大屏", driven.Holder.Name + " drives the wall"}, driven.Holder
 	case errors.As(err, &conflict):
 		return http.StatusConflict, "revision_conflict", said{"已被他人修改，请在新版本上重试", "somebody else changed it: start from the revision that stands"}, conflict.standing
 	case errors.As(err, &draft):

@@ -1,4 +1,8 @@
-// Package wall keeps what each video wall shows.
+// Package wall keeps the video walls: their screens, the scenes they can show, and what each screen shows now.
+//
+// The life of an order: a desk drives (show.go), the order is written under the wall's row and told with the moment at which
+// it is to be seen; every screen hears it, waits for that moment, and reports what it shows with its heartbeat, which the
+// room alarms writes.
 package wall
 
 import (
@@ -6,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,6 +42,43 @@ type Wall struct {
 	Subtitle Text     `json:"subtitle"`
 	Strip    []string `json:"strip"`   // camera ids, six a page
 	DwellS   int      `json:"dwell_s"` // seconds a page stays
+	Screens  []Screen `json:"screens"` // at least one
+}
+
+// Screen is one of a wall's, as it hangs there. Unmeasured lengths are 0.
+type Screen struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	WidthPX  int     `json:"width_px"`
+	HeightPX int     `json:"height_px"`
+	PitchMM  float64 `json:"pitch_mm"` // from pixel to pixel
+	BezelMM  float64 `json:"bezel_mm"`
+	SeatM    float64 `json:"seat_m"` // from the farthest seat to the screen
+}
+
+// oneScreen is what a wall has that nobody has measured.
+var oneScreen = Screen{ID: "1", Name: "1", WidthPX: 1920, HeightPX: 1080}
+
+func (w *Wall) has(screen string) bool {
+	return slices.ContainsFunc(w.Screens, func(s Screen) bool { return s.ID == screen })
+}
+
+// checkScreens says what keeps screens from hanging.
+func checkScreens(screens []Screen) error {
+	if len(screens) > 16 {
+		return invalid("screens_invalid", "一面墙最多 16 块屏", "a wall has at most 16 screens")
+	}
+	seen := map[string]bool{}
+	for _, s := range screens {
+		if !name.MatchString(s.ID) || seen[s.ID] {
+			return invalid("screens_invalid", "屏号重复或无效："+s.ID, "a screen's id is used twice or cannot be: "+s.ID)
+		}
+		seen[s.ID] = true
+		if s.WidthPX < 320 || s.WidthPX > 32768 || s.HeightPX < 240 || s.HeightPX > 32768 || s.PitchMM < 0 || s.PitchMM > 50 || s.BezelMM < 0 || s.BezelMM > 500 || s.SeatM < 0 || s.SeatM > 200 {
+			return invalid("screens_invalid", "屏 "+s.ID+" 的尺寸不可能：像素 320 至 32768，点距 0 至 50 毫米，最远座位 0 至 200 米", "screen "+s.ID+" cannot be: 320 to 32768 px, pitch 0 to 50 mm, seat 0 to 200 m")
+		}
+	}
+	return nil
 }
 
 // Room keeps the walls of a database.
@@ -57,6 +99,9 @@ func (r *Room) Get(ctx context.Context, id string) (*Wall, error) {
 		return nil, err
 	}
 	w.ID, w.Revision = id, revision
+	if len(w.Screens) == 0 {
+		w.Screens = []Screen{oneScreen}
+	}
 	return &w, nil
 }
 
@@ -69,6 +114,12 @@ RETURNING revision`
 func (r *Room) Save(ctx context.Context, w Wall, at time.Time) (*Wall, error) {
 	if w.Title.ZH == "" || w.Title.EN == "" || len(w.Strip) > 96 || w.DwellS < 5 || w.DwellS > 24*3600 {
 		return nil, ErrInvalid
+	}
+	if err := checkScreens(w.Screens); err != nil {
+		return nil, err
+	}
+	if len(w.Screens) == 0 {
+		w.Screens = []Screen{oneScreen}
 	}
 	if w.Strip == nil {
 		w.Strip = []string{}

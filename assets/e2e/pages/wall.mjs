@@ -4,13 +4,18 @@ import { frames } from './tiles.mjs'
 /** /wall/main, opened with the device's token as a wall is. */
 export class WallPage {
   static async open(browser, query = '') {
+    const wall = await WallPage.openAnyScene(browser, query)
+    await wall.map.ready()
+    return wall
+  }
+
+  /** For scenes without a map. */
+  static async openAnyScene(browser, query = '') {
     const page = await browser.page()
     const { url, token } = browser.server.world.wall
     await page.goto(`${url}?token=${token}${query}`)
     await page.getByTestId('wall').waitFor({ timeout: 60_000 })
-    const wall = new WallPage(page)
-    await wall.map.ready()
-    return wall
+    return new WallPage(page)
   }
 
   constructor(page) {

@@ -4,9 +4,8 @@ import { post } from '../access/http'
 /** A screen that says nothing for 10 s is an alarm. */
 const everyMs = 5_000
 
-/** Tells the server every 5 s that this screen of the wall is painting, and how fast. */
-export function useHeartbeat(wall: string): void {
-  const screen = new URLSearchParams(location.search).get('screen') ?? '1'
+/** Tells the server every 5 s that this screen of the wall is painting, how fast, and what else it says of itself. */
+export function useHeartbeat(wall: string, screen: string, report: () => object): void {
   let frames = 0
   let since = performance.now()
   let painting = 0
@@ -23,7 +22,7 @@ export function useHeartbeat(wall: string): void {
     frames = 0
     since = at
     // No answer is no news here: the link says that the server is away, and the server misses the beat.
-    await post(`/api/v1/walls/${wall}/screens/${screen}`, { fps }).catch(() => undefined)
+    await post(`/api/v1/walls/${wall}/screens/${screen}`, { fps, report: report() }).catch(() => undefined)
   }
 
   onMounted(() => {

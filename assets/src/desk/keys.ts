@@ -1,6 +1,6 @@
 import { onBeforeUnmount, onMounted } from 'vue'
 
-export type Command = 'next' | 'previous' | 'act' | 'report' | 'near' | 'search' | 'whole' | 'alarms' | 'acknowledge' | 'help' | 'leave'
+export type Command = 'next' | 'previous' | 'act' | 'report' | 'near' | 'search' | 'whole' | 'alarms' | 'acknowledge' | 'wall' | 'undo' | 'help' | 'leave'
 
 const commands: Record<string, Command> = {
   j: 'next',
@@ -12,6 +12,8 @@ const commands: Record<string, Command> = {
   g: 'whole',
   m: 'alarms',
   a: 'acknowledge',
+  w: 'wall',
+  z: 'undo',
   '?': 'help',
   escape: 'leave',
 }

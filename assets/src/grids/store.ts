@@ -111,6 +111,8 @@ export const useGrids = defineStore('grids', () => {
       case 'alarm.changed':
       case 'alarm.flood':
       case 'wall.changed':
+      case 'wall.scene':
+      case 'wall.shown':
         break
       default:
         event satisfies never

@@ -2,6 +2,7 @@ import type { Alarm, Flood } from '../alarms/types'
 import type { Case, MoveMade } from '../cases/types'
 import type { CameraState } from '../cameras/types'
 import type { Named } from '../i18n'
+import type { Show } from '../wall/store'
 
 /**
  * First frame of a connection. live: nothing was missed; replay: the events after `since` follow; resync: snapshots follow,
@@ -59,6 +60,8 @@ export type LiveEvent = Numbered &
     | { type: 'alarm.changed'; data: { alarm: Alarm } }
     | { type: 'alarm.flood'; data: { flood: Flood | null } }
     | { type: 'wall.changed'; data: { wall: string; revision: number } }
+    | { type: 'wall.scene'; data: { scene: string; revision: number } }
+    | { type: 'wall.shown'; data: Show }
   )
 
 export type Message = Hello | Snapshot | Beat | Positions | LiveEvent

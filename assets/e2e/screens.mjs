@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { browsing } from './harness/browser.mjs'
+import { until } from './harness/server.mjs'
+import { leaderOf } from './pages/leader.mjs'
+import { deskOf } from './pages/login.mjs'
+import { WallPage } from './pages/wall.mjs'
+
+const show = (server, order) => server.api('POST', '/api/v1/walls/main/show', { take_over: true, ...order })
+
+/** Scenes without map and video, for what is about walls and not about pictures: a busy machine draws them at once. */
+export const plain = (id) => ({
+  revision: 0,
+  title: { zh: `平板${id}`, en: `Plain ${id}` },
+  layout: 'free',
+  tiles: [{ id: 'numbers', at: [0, 0, 120, 60], content: { kind: 'situation' } }, { id: 'ticker', at: [120, 0, 120, 120], content: { kind: 'ticker' } }],
+})
+
+export function screens(world) {
+  const lit = () =>
+    until(60_000, async () => {
+      const { cameras } = await world.server.api('GET', '/api/v1/cameras')
+      return cameras.find((camera) => ['online', 'live'].includes(camera.state))
+    }, 250)
+
+  describe('a desk that drives the wall', () => {
+    it('drags a camera to a tile of another browser, and that browser is an alarm when it dies', async (t) => {
+      const camera = await lit()
+      await browsing(world.server, async (desks) => {
+        await show(world.server, { scene: 'plain-a', release: true })
+        await browsing(world.server, async (walls) => {
+          const wall = await WallPage.openAnyScene(walls)
+          const desk = await deskOf(desks, 'operator')
+          await desk.page.keyboard.press('/')
+          await desk.page.getByTestId('search').fill(camera.id)
+          await desk.page.getByTestId('results').locator('[data-type="camera"]').first().click()
+          await desk.page.getByTestId('camera').waitFor()
+          await desk.page.keyboard.press('w')
+          const tile = desk.page.locator('[data-screen="1"] [data-drop="ticker"]')
+          await tile.waitFor()
+          const seen = wall.page.evaluate((id) => new Promise((resolve) => {
+            const look = () => (document.querySelector(`[data-tile="ticker"] [data-camera="${id}"]`) ? resolve(Date.now()) : setTimeout(look, 10))
+            look()
+          }), camera.id)
+          const source = await desk.page.getByTestId('camera').boundingBox()
+          const target = await tile.boundingBox()
+          await desk.page.mouse.move(source.x + 60, source.y + 12)
+          await desk.page.mouse.down()
+          await desk.page.mouse.move(target.x + target.width / 2, target.y + target.height / 2, { steps: 8 })
+          const let_go = Date.now()
+          await desk.page.mouse.up()
+          const took = (await seen) - let_go
+          t.diagnostic(`drag to picture: ${took} ms`)
+          assert.ok(took < 30_000, `${took} ms`)
+          await desk.page.getByTestId('holder').filter({ hasText: '正在控制' }).waitFor()
+          await desk.page.getByTestId('alive').waitFor({ timeout: 30_000 })
+          // Undo puts the scene's own content back.
+          await desk.page.keyboard.press('z')
+          await wall.page.locator('[data-tile="ticker"] [data-testid="ticker"]').waitFor({ timeout: 30_000 })
+        })
+        const died = Date.now()
+        const alarmed = await until(60_000, async () => {
+          const { alarms } = await world.server.api('GET', '/api/v1/alarms?source=screen')
+          return alarms.length > 0 && Date.now()
+        })
+        t.diagnostic(`death to alarm: ${alarmed - died} ms`)
+        await desks.context.pages().at(-1).getByTestId('dead').waitFor({ timeout: 30_000 })
+      })
+    })
+
+    it('is refused while somebody else drives, and takes over', async () => {
+      await show(world.server, { scene: 'plain-a' })
+      await browsing(world.server, async (browser) => {
+        browser.expect(/409 .*\/show/)
+        const { page } = await deskOf(browser, 'dispatcher')
+        await page.keyboard.press('w')
+        await page.locator('[data-scene-chip="plain-b"]').click()
+        await page.getByTestId('take-over').click()
+        await page.getByTestId('take-over').waitFor({ state: 'detached' })
+        await until(30_000, async () => (await world.server.api('GET', '/api/v1/walls/main/show')).show.screens['1']?.scene === 'plain-b')
+      })
+    })
+
+    it('switches the screens of one wall together', async (t) => {
+      const before = await world.server.api('GET', '/api/v1/walls/main')
+      const two = ['1', '2'].map((id) => ({ id, name: id, width_px: 1920, height_px: 1080, pitch_mm: 1.5, bezel_mm: 0, seat_m: 5 }))
+      await world.server.api('PUT', '/api/v1/walls/main', { ...before, dwell_s: 3600, screens: two })
+      await show(world.server, { scene: 'plain-a' })
+      await browsing(world.server, async (left) => {
+        await browsing(world.server, async (right) => {
+          const pages = [await WallPage.openAnyScene(left, '&screen=1'), await WallPage.openAnyScene(right, '&screen=2')]
+          const switched = pages.map(({ page }) => page.evaluate(() => new Promise((resolve) => {
+            const look = () => (document.querySelector('[data-scene="plain-b"]') ? resolve(Date.now()) : setTimeout(look, 5))
+            look()
+          })))
+          await show(world.server, { scene: 'plain-b' })
+          const [a, b] = await Promise.all(switched)
+          t.diagnostic(`two screens switched ${Math.abs(a - b)} ms apart`)
+          assert.ok(Math.abs(a - b) < 10_000, `${Math.abs(a - b)} ms apart`)
+        })
+      })
+    })
+
+    it('shows every shipped scene with something in each tile', async () => {
+      const { scenes } = await world.server.api('GET', '/api/v1/scenes')
+      assert.equal(scenes.filter((scene) => !scene.id.startsWith('plain-')).length, 6)
+      await browsing(world.server, async (browser) => {
+        browser.expect(/503 .*\/whep/)
+        const { page } = await WallPage.openAnyScene(browser)
+        for (const scene of scenes) {
+          await show(world.server, { scene: scene.id })
+          await page.locator(`[data-scene="${scene.id}"]`).waitFor({ timeout: 30_000 })
+          const empty = await page.locator('[data-tile]').evaluateAll((tiles) => tiles.filter((tile) => tile.children.length === 0 || tile.clientHeight < 40).map((tile) => tile.dataset.tile))
+          assert.deepEqual(empty, [], scene.id)
+        }
+      })
+      await show(world.server, { scene: 'overview' })
+    })
+  })
+
+  describe('a wall that measures itself', () => {
+    it('finds five planted faults', async () => {
+      const before = await world.server.api('GET', '/api/v1/walls/main')
+      await world.server.api('PUT', '/api/v1/walls/main', { ...before, screens: [{ id: '1', name: '1', width_px: 1920, height_px: 1080, pitch_mm: 5, bezel_mm: 0, seat_m: 5 }] })
+      await show(world.server, { scene: 'plain-a' })
+      await browsing(world.server, async (browser) => {
+        const { page } = await WallPage.openAnyScene(browser)
+        await page.evaluate(() => {
+          const plant = (text, style, data = {}) => {
+            const element = document.createElement('p')
+            element.textContent = text
+            Object.assign(element.style, { position: 'absolute', zIndex: 99, top: '60px', background: 'rgb(11, 20, 30)', color: 'rgb(255, 255, 255)', fontSize: '60px', ...style })
+            Object.assign(element.dataset, data)
+            document.querySelector('[data-testid="wall"]').append(element)
+          }
+          plant('planted small', { fontSize: '3px' })
+          plant('埋设小字', { fontSize: '4px' })
+          plant('planted faint', { color: 'rgb(40, 50, 60)' })
+          for (let n = 0; n < 9; n += 1) plant(`number ${n}`, {}, { number: '' })
+          for (let n = 0; n < 17; n += 1) plant(`video ${n}`, { color: 'rgb(255, 255, 255)' }, { camera: `planted-${n}` })
+        })
+        const kinds = await until(60_000, async () => {
+          const { screens } = await world.server.api('GET', '/api/v1/walls/main/show')
+          const faults = screens.find((screen) => screen.screen === '1')?.report.faults ?? []
+          const has = (kind, text) => faults.some((fault) => fault.kind === kind && fault.text.includes(text))
+          return has('small_latin', 'planted small') && has('small_hanzi', '埋设小字') && has('contrast', 'planted faint') && has('numbers', '') && has('videos', '')
+        }, 500)
+        assert.ok(kinds)
+        assert.ok((await page.locator('[data-fault]').count()) >= 3, 'the texts are marked')
+      })
+    })
+  })
+
+  describe('the leader', () => {
+    it('opens for every number a list of the same count, down to the timeline', async () => {
+      await browsing(world.server, async (browser) => {
+        const leader = await leaderOf(browser)
+        await until(30_000, async () => (await leader.numbers.count()) === 7)
+        for (let n = 0; n < 7; n += 1) {
+          const number = leader.numbers.nth(n)
+          await number.click()
+          const figure = await number.getAttribute('data-figure')
+          const list = leader.page.locator(`[data-testid="figure-list"][data-figure="${figure}"][data-count]`)
+          await list.waitFor({ timeout: 30_000 })
+          // A clock that runs out between number and list moves both; they agree again with the next look.
+          await until(60_000, async () => {
+            if ((await number.getAttribute('data-value')) === (await list.getAttribute('data-count'))) return true
+            await number.click()
+            await number.click()
+            await list.waitFor({ timeout: 30_000 })
+            return false
+          }, 500)
+          await number.click()
+        }
+        await leader.numbers.first().click()
+        await leader.page.getByTestId('figure-list').locator('[data-case]').first().click()
+        await leader.page.getByTestId('leader-case').getByTestId('timeline').locator('li').first().waitFor({ timeout: 30_000 })
+        await leader.page.getByTestId('back').click()
+        await leader.page.getByTestId('figure-list').waitFor()
+      })
+    })
+  })
+}
