@@ -140,7 +140,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/grids/versions", access.MapRead, s.gridVersions, "The versions of the grids, the newest first"},
 		{"GET /api/v1/grids/{code}/past", access.MapRead, s.gridPast, "What a grid was in earlier versions"},
 		{"GET /api/v1/grids/{code}", access.MapRead, s.gridCard, "A grid's card: officers, buildings, cameras, open cases by light"},
-		{"GET /api/v1/grids/{code}/sight", access.MapRead, s.gridSight, "Which share of a grid's open ground no camera sees: step_m"},
+		{"GET /api/v1/grids/{code}/sight", access.MapRead, s.gridSight, "Which share of a grid's open ground no camera sees, where that is (blind), and the one more camera that would help most: step_m"},
 		{"GET /api/v1/locate", access.MapRead, s.locate, "The grids of a point: lon, lat"},
 		{"POST /api/v1/locate", access.MapRead, s.locateMany, "The grids of up to 10,000 points: {points: [[lon, lat]]}; for one outside, the nearest within 50 m"},
 		{"GET /api/v1/search", access.MapRead, s.search, "Find grids, buildings, cameras and cases: q"},
@@ -161,6 +161,8 @@ func (s *Server) routes() []route {
 
 		{"GET /api/v1/cameras", access.MapRead, s.listCameras, "All cameras and their states"},
 		{"POST /api/v1/cameras", access.CameraManage, s.saveCamera, "Add a camera or change the one of that id"},
+		{"GET /api/v1/cameras/{id}/view", access.MapRead, s.cameraView, "The ground that a camera sees, cut by the buildings: a MultiPolygon"},
+		{"POST /api/v1/cases/{id}/cameras/{camera}", access.CaseMove, s.answerSight, "Say whether a camera shows a case's place: {sees: true, false, or null to take it back}"},
 		{"GET /api/v1/cameras/near", access.MapRead, s.nearCameras, "Cameras around a point, ranked, each with its reason: lon, lat, limit"},
 		{"GET /api/v1/cameras/registry", access.CameraManage, s.listRegistry, "The registry without credentials: state, group, purpose, enabled, q (pinyin too)"},
 		{"GET /api/v1/cameras/{id}/record", access.CameraManage, s.registryRecord, "One camera of the registry, without credentials"},

@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/geojson"
+
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/wall"
@@ -43,11 +46,48 @@ func (s *Server) nearCameras(w http.ResponseWriter, r *http.Request, who access.
 	if err != nil {
 		return err
 	}
-	near := s.Cameras.Near(p, reachM, int(limit), secret(who), s.Places.Sight())
+	near := s.Cameras.Near(r.Context(), p, reachM, int(limit), secret(who), s.Places.Sight())
 	if near == nil {
 		near = []cameras.Near{}
 	}
 	return writeJSON(w, map[string]any{"cameras": near})
+}
+
+// cameraView is the ground that a camera sees, for the map.
+func (s *Server) cameraView(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	view := orb.MultiPolygon{}
+	if !c.Indoor {
+		view = s.Places.Sight().View(c.Eye())
+	}
+	return writeJSON(w, map[string]any{"camera": c.ID, "direction_known": c.Bearing != nil || c.PTZ, "indoor": c.Indoor, "view": geojson.NewGeometry(view)})
+}
+
+// answerSight keeps what an operator says who looked for a case's place in a camera's picture.
+func (s *Server) answerSight(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	if !who.May(access.CameraPlay) {
+		return &forbiddenError{who.Role, access.CameraPlay}
+	}
+	id, err := caseID(r)
+	if err != nil {
+		return err
+	}
+	var in struct{ Sees *bool }
+	if err := decode(w, r, 1<<10, &in); err != nil {
+		return err
+	}
+	full, err := s.Cases.Get(r.Context(), id, who)
+	if err != nil {
+		return err
+	}
+	if err := s.Cameras.Answer(r.Context(), who.Account, id, r.PathValue("camera"), orb.Point{full.Location.Lon, full.Location.Lat}, in.Sees, secret(who)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func (s *Server) saveCamera(w http.ResponseWriter, r *http.Request, who access.Identity) error {

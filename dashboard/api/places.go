@@ -9,6 +9,7 @@ import (
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geo"
+	"github.com/paulmach/orb/geojson"
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cases"
@@ -250,8 +251,14 @@ func (s *Server) gridSight(w http.ResponseWriter, r *http.Request, who access.Id
 			eyes = append(eyes, eye)
 		}
 	}
-	points, blind := s.Places.Sight().Blind(cell.Geometry, eyes, float64(step))
-	return writeJSON(w, map[string]any{"points": points, "blind": blind, "blind_share": float64(blind) / float64(max(points, 1)), "cameras": len(eyes), "direction_unknown": unknown, "step_m": step})
+	scene := s.Places.Sight()
+	points, blind := scene.Blind(cell.Geometry, eyes, float64(step))
+	answer := map[string]any{"points": points, "blind_share": float64(len(blind)) / float64(max(points, 1)), "cameras": len(eyes), "direction_unknown": unknown, "step_m": step,
+		"blind": geojson.NewGeometry(orb.MultiPoint(blind)), "more": nil}
+	if more, ok := scene.More(cell.Geometry, blind, sight.Camera{}); ok {
+		answer["more"] = map[string]any{"location": location(more.At), "bearing": math.Round(*more.BearingDeg), "sees_share": float64(more.Gain) / float64(points), "view": geojson.NewGeometry(scene.View(more.Camera))}
+	}
+	return writeJSON(w, answer)
 }
 
 // buildingOut is a building and what speaks for it.

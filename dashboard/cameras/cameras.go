@@ -266,19 +266,28 @@ func (r *Room) Count(grids []string) (total, online int) {
 type Near struct {
 	*Camera
 	DistanceM float64 `json:"distance_m"`
-	InView    *bool   `json:"in_view"` // null: the camera's direction is not known
+	InView    *bool   `json:"in_view"`  // null: the camera's direction is not known
+	Answered  bool    `json:"answered"` // somebody looked and said so
 	Reason    Text    `json:"reason"`
 }
 
 // Near ranks the cameras around p within reach metres: those that look there first, then those of unknown direction, then
-// by distance. What stands in between is scene's to say; without one nothing does.
-func (r *Room) Near(p orb.Point, reachM float64, limit int, secret bool, scene *sight.Scene) []Near {
+// by distance. What stands in between is scene's to say; without one nothing does. Above both stands what operators answered.
+func (r *Room) Near(ctx context.Context, p orb.Point, reachM float64, limit int, secret bool, scene *sight.Scene) []Near {
+	said, err := r.answers(ctx, p)
+	if err != nil {
+		r.log.Warn("cameras are ranked without the answers", "error", err)
+	}
 	var near []Near
 	for _, c := range r.List(secret) {
 		at := orb.Point{c.Location.Lon, c.Location.Lat}
 		d := geo.Distance(at, p)
 		if d <= reachM {
-			near = append(near, c.towards(p, d, scene))
+			n := c.towards(p, d, scene)
+			if a, ok := said[c.ID]; ok {
+				n.heed(a)
+			}
+			near = append(near, n)
 		}
 	}
 	rank := func(n Near) int {

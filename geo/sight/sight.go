@@ -80,9 +80,7 @@ func Height(b *building.Building) float64 {
 // The building that the camera hangs on does not count, nor the one that the place lies in: what is reported at an
 // address is looked for in front of it.
 func (s *Scene) Blocker(from, to orb.Point, heightM float64) *building.Building {
-	if heightM <= 0 {
-		heightM = lensM
-	}
+	heightM = or(heightM, lensM)
 	var first *building.Building
 	at := math.Inf(1)
 	for _, n := range s.along(from, to) {
@@ -220,33 +218,37 @@ type Camera struct {
 	PTZ        bool     // turns to every side
 }
 
+func (c Camera) angle() float64   { return or(c.AngleDeg, 90) }
+func (c Camera) reach() float64   { return or(c.RangeM, 80) }
+func (c Camera) heightM() float64 { return or(c.HeightM, lensM) }
+
+func or(v, otherwise float64) float64 {
+	if v <= 0 {
+		return otherwise
+	}
+	return v
+}
+
 // Sees says that p lies in the camera's sector, and that no building stands in between.
 func (s *Scene) Sees(c Camera, p orb.Point) bool {
 	x, y := flat(c.At).metres(p)
-	reach := c.RangeM
-	if reach == 0 {
-		reach = 80
-	}
-	if math.Hypot(x, y) > reach {
+	if math.Hypot(x, y) > c.reach() {
 		return false
 	}
 	if !c.PTZ {
 		if c.BearingDeg == nil {
 			return false
 		}
-		angle := c.AngleDeg
-		if angle == 0 {
-			angle = 90
-		}
-		if math.Abs(math.Remainder(math.Atan2(x, y)*180/math.Pi-*c.BearingDeg, 360)) > angle/2 {
+		if math.Abs(math.Remainder(math.Atan2(x, y)*180/math.Pi-*c.BearingDeg, 360)) > c.angle()/2 {
 			return false
 		}
 	}
 	return s.Blocker(c.At, p, c.HeightM) == nil
 }
 
-// Blind samples the open ground of an area every stepM metres and counts the points that no camera sees.
-func (s *Scene) Blind(area orb.MultiPolygon, cameras []Camera, stepM float64) (points, blind int) {
+// Blind samples the open ground of an area every stepM metres. It returns how many points that were, and those that no
+// camera sees.
+func (s *Scene) Blind(area orb.MultiPolygon, cameras []Camera, stepM float64) (points int, blind []orb.Point) {
 	b := area.Bound()
 	dy := stepM / metre
 	dx := dy / max(math.Cos(b.Center()[1]*math.Pi/180), 0.01)
@@ -258,7 +260,7 @@ func (s *Scene) Blind(area orb.MultiPolygon, cameras []Camera, stepM float64) (p
 			}
 			points++
 			if !slices.ContainsFunc(cameras, func(c Camera) bool { return s.Sees(c, p) }) {
-				blind++
+				blind = append(blind, p)
 			}
 		}
 	}

@@ -155,7 +155,7 @@ func TestTheBlindShareOfAnAreaIsThatOfItsGeometry(t *testing.T) {
 	around := geo.NewBoundAroundPoint(origin, 50).ToPolygon()
 	east := 90.0
 	points, blind := sight.New(nil).Blind(orb.MultiPolygon{around}, []sight.Camera{{At: origin, BearingDeg: &east, AngleDeg: 90, RangeM: 50}}, 1)
-	seen, want := 1-float64(blind)/float64(points), math.Pi/4*50*50/(100*100)
+	seen, want := 1-float64(len(blind))/float64(points), math.Pi/4*50*50/(100*100)
 	if points < 9_500 || points > 10_500 || math.Abs(seen-want) > 0.01 {
 		t.Errorf("%d points, %.4f seen, want %.4f within 1 %%", points, seen, want)
 	}

@@ -33,6 +33,8 @@ export interface Camera {
 export interface NearCamera extends Camera {
   distance_m: number
   in_view: boolean | null
+  /** Somebody looked and said so. */
+  answered: boolean
   /** Why it is ranked where it is. */
   reason: Named | null
 }

@@ -38,6 +38,7 @@ export function tileUrl(layer: TileLayer, { origin, revision }: Pick<StyleInput,
 
 export function buildStyle(input: StyleInput): StyleSpecification {
   const sources: Record<string, SourceSpecification> = {
+    sight: { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
     coverage: { type: 'geojson', data: { type: 'FeatureCollection', features: [] } },
   }
   for (const layer of tileLayers) {
@@ -57,6 +58,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     ...roads(input),
     ...buildings(input),
     ...borders(input),
+    ...sight(input),
     ...coverage(input),
     ...labels(input),
     ...cameras(input),
@@ -320,6 +322,28 @@ function labels({ palette: p, scale }: StyleInput): LayerSpecification[] {
         'text-padding': 8 * scale,
       },
       paint: { 'text-color': p['map-label'], ...halo, 'text-halo-width': 1.8 * scale },
+    },
+  ]
+}
+
+/** What cameras see: the chosen one's view, the ground that none sees, and what one more would see. Rings lie side by side: no seams. */
+function sight({ palette: p, scale }: StyleInput): LayerSpecification[] {
+  const fill = (kind: string, color: string): LayerSpecification => ({
+    id: `sight-${kind}`,
+    type: 'fill',
+    source: 'sight',
+    filter: ['==', ['get', 'kind'], kind],
+    paint: { 'fill-color': color, 'fill-opacity': 0.28, 'fill-antialias': false },
+  })
+  return [
+    fill('view', p['map-select']),
+    fill('more', p.normal),
+    {
+      id: 'sight-blind',
+      type: 'circle',
+      source: 'sight',
+      filter: ['==', ['get', 'kind'], 'blind'],
+      paint: { 'circle-radius': ['interpolate', ['linear'], ['zoom'], 14, 0.8 * scale, 17, 2 * scale], 'circle-color': p.advice, 'circle-opacity': 0.6 },
     },
   ]
 }

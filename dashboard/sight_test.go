@@ -1,0 +1,104 @@
+package dashboard_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"gridwall/dashboard/access"
+)
+
+func TestWhatAnOperatorAnswersStandsAboveWhatIsComputed(t *testing.T) {
+	h := open(t)
+	near := func(role access.Role) (list []struct {
+		ID       string
+		InView   *bool `json:"in_view"`
+		Answered bool
+		Reason   struct{ Zh string }
+	}) {
+		var out struct{ Cameras any }
+		out.Cameras = &list
+		h.want(role, "GET", "/api/v1/cameras/near?lon=110.004&lat=40.405", nil, http.StatusOK, &out)
+		return list
+	}
+	// C1 looks east, away from the place.
+	if c := near(access.Operator)[0]; c.ID != "C2" && c.ID != "C1" {
+		t.Fatalf("%+v", c)
+	}
+	var made struct{ ID int64 }
+	h.want(access.Operator, "POST", "/api/v1/cases", map[string]any{"flow": "incident", "title": "井盖缺失", "location": map[string]float64{"lon": 110.004, "lat": 40.405}}, http.StatusCreated, &made)
+	path := fmt.Sprintf("/api/v1/cases/%d/cameras/C1", made.ID)
+	h.want(access.Operator, "POST", path, map[string]any{"sees": true}, http.StatusNoContent, nil)
+	c := near(access.Operator)[0]
+	if c.ID != "C1" || c.InView == nil || !*c.InView || !c.Answered {
+		t.Fatalf("after 看得见: %+v", c)
+	}
+	h.want(access.Operator, "POST", path, map[string]any{"sees": false}, http.StatusNoContent, nil)
+	list := near(access.Operator)
+	if last := list[len(list)-1]; last.ID != "C1" || last.InView == nil || *last.InView || !last.Answered {
+		t.Fatalf("after 看不见: %+v", list)
+	}
+	// Turned to another side, it has to be looked at anew.
+	if _, err := h.pool.Exec(t.Context(), `UPDATE camera SET bearing_deg = 270 WHERE id = 'C1'`); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range near(access.Operator) {
+		if c.Answered {
+			t.Errorf("the answer outlived the camera's turn: %+v", c)
+		}
+	}
+	h.want(access.Operator, "POST", path, map[string]any{"sees": true}, http.StatusNoContent, nil)
+	h.want(access.Operator, "POST", path, map[string]any{"sees": nil}, http.StatusNoContent, nil)
+	for _, c := range near(access.Operator) {
+		if c.Answered {
+			t.Errorf("an answer that was taken back still holds: %+v", c)
+		}
+	}
+	h.want(access.Officer, "POST", path, map[string]any{"sees": true}, http.StatusForbidden, nil)
+	h.want(access.Operator, "POST", fmt.Sprintf("/api/v1/cases/%d/cameras/none", made.ID), map[string]any{"sees": true}, http.StatusNotFound, nil)
+	h.want(access.Operator, "POST", "/api/v1/cases/999999/cameras/C1", map[string]any{"sees": true}, http.StatusNotFound, nil)
+}
+
+func TestViewsAndBlindSpotsAreOnTheMap(t *testing.T) {
+	h := open(t)
+	var view struct {
+		DirectionKnown bool `json:"direction_known"`
+		View           struct {
+			Type        string
+			Coordinates [][][][2]float64
+		}
+	}
+	h.want(access.Operator, "GET", "/api/v1/cameras/C1/view", nil, http.StatusOK, &view)
+	if !view.DirectionKnown || view.View.Type != "MultiPolygon" || len(view.View.Coordinates) != 70 { // 60° of open ground, 200 m: 3 m wide at the far end
+		t.Errorf("%+v, %d rings", view.DirectionKnown, len(view.View.Coordinates))
+	}
+	h.want(access.Operator, "GET", "/api/v1/cameras/C2/view", nil, http.StatusOK, &view)
+	if view.DirectionKnown || len(view.View.Coordinates) != 0 {
+		t.Errorf("a camera of unknown direction has a view: %+v", view)
+	}
+	h.want(access.Wall, "GET", "/api/v1/cameras/C2/view", nil, http.StatusNotFound, nil)
+	var found struct {
+		Points     int
+		BlindShare float64 `json:"blind_share"`
+		Blind      struct{ Coordinates [][2]float64 }
+	}
+	h.want(access.Operator, "GET", "/api/v1/grids/150621901001001/sight?step_m=20", nil, http.StatusOK, &found)
+	if found.Points == 0 || len(found.Blind.Coordinates) != int(found.BlindShare*float64(found.Points)+0.5) {
+		t.Errorf("%d points, %.3f blind, %d shown", found.Points, found.BlindShare, len(found.Blind.Coordinates))
+	}
+}
+
+// want asks and holds the answer's status; into takes its body.
+func (h *house) want(role access.Role, method, path string, body any, code int, into any) {
+	h.t.Helper()
+	a := h.ask(role, method, path, body)
+	if a.code != code {
+		h.t.Fatalf("%s %s by %s: %d %s, want %d", method, path, role, a.code, a.body, code)
+	}
+	if into != nil {
+		if err := json.Unmarshal(a.body, into); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
