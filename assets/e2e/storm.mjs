@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { browsing } from './harness/browser.mjs'
+import { Kiosk } from './harness/kiosk.mjs'
 import { until } from './harness/server.mjs'
 import { WallAlarms } from './pages/alarms.mjs'
 import { WallPage } from './pages/wall.mjs'
@@ -29,6 +29,29 @@ async function post(server, places) {
   return { ids, tookMs: Date.now() - began }
 }
 
+/** Gathers how fast a screen painted, by its own word every 5 s; the returned function ends that and gives what lay within. */
+function listen(server, screen) {
+  const beats = []
+  let on = true
+  const listening = (async () => {
+    while (on) {
+      const { screens } = await server.api('GET', '/api/v1/walls/main/show')
+      const said = screens.find((one) => one.screen === screen)
+      const at = Date.now() - (said?.seen_s ?? Infinity) * 1_000
+      if (said !== undefined && at > (beats.at(-1)?.at ?? 0) + 1_000) beats.push({ at, fps: said.fps })
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+  })()
+  return {
+    beats,
+    end: async (from, to) => {
+      on = false
+      await listening
+      return beats.filter((beat, n) => n > 0 && beats[n - 1].at >= from && beat.at <= to).map(({ fps }) => fps)
+    },
+  }
+}
+
 export function storms(world) {
   describe('a storm', () => {
     it('of 5,000 cases, 23 dark cameras and a flapping sensor leaves the wall smooth, one alarm each, and nothing lost', async () => {
@@ -36,9 +59,11 @@ export function storms(world) {
       const { grids } = await server.api('GET', '/api/v1/grids')
       const places = grids.filter((grid) => grid.level === 'grid').map((grid) => grid.label)
       const before = await server.openCases()
-      await browsing(server, async (browser) => {
-        const wall = await WallPage.open(browser)
-        const shown = new WallAlarms(wall.page)
+      const { url, token } = server.world.wall
+      const kiosk = await Kiosk.open(`${url}?token=${token}`)
+      try {
+        const speed = listen(server, '1')
+        await until(60_000, () => speed.beats.length >= 3) // the page is up, and the first picture long past
         for (let n = 0; n < 23; n += 1) {
           const { lon, lat } = places[n % places.length]
           await server.api('POST', '/api/v1/cameras', { id: `SW9-${n}`, name: `交换机九 ${n}`, url: `rtsp://127.0.0.1:1/${n}`, lon, lat, switch: 'SW-9' })
@@ -49,15 +74,19 @@ export function storms(world) {
             await new Promise((resolve) => setTimeout(resolve, 100))
           }
         })()
-        const frames = await wall.countFrames()
+        const began = Date.now()
         const { ids, tookMs } = await post(server, places)
-        const fps = await frames()
+        const spans = await speed.end(began, began + tookMs)
+        const fps = Math.min(...spans)
         await flap
+        const wall = new WallPage(await kiosk.page())
+        const shown = new WallAlarms(wall.page)
         assert.equal(new Set(ids).size, storm)
 
         const expected = [...before, ...ids].sort((a, b) => a - b)
         await until(20_000, async () => (await wall.openTotal()) === expected.length)
-        assert.ok(fps > 20, `${fps.toFixed(1)} frames a second over ${tookMs} ms`)
+        console.log(`5,000 cases in ${tookMs} ms; frames a second, each over 5 s: ${spans.join(', ')}`)
+        assert.ok(spans.length > 0 && fps > 20, `${fps} frames a second`)
         const drawn = await until(30_000, async () => {
           const ids = await wall.map.cases()
           return ids.length >= expected.length && ids
@@ -71,7 +100,9 @@ export function storms(world) {
         })
         assert.deepEqual([ours.dark.length, ours.dark[0].items_total, ours.flapping.length], [1, 23, 1])
         await shown.tile(ours.dark[0].id).waitFor()
-      })
+      } finally {
+        await kiosk.close()
+      }
     })
   })
 }

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const args = [
+export const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
+export const args = [
   '--headless=new',
   '--no-sandbox',
   '--disable-gpu-compositing', // without it a full screen costs five times the processor
