@@ -102,3 +102,36 @@ func (h *house) want(role access.Role, method, path string, body any, code int, 
 		}
 	}
 }
+
+func TestABuildingTellsItsFloorsAndDwellings(t *testing.T) {
+	h := openWith(t, places+`;
+INSERT INTO building (code, name, address, floors, units, households, grid, geom) VALUES
+    ('B1', '永来小区 3 号楼', '永来路 3 号', 6, 3, 36, '150621901001001', ST_SetSRID(ST_MakePoint(110.004, 40.404), 4326)),
+    ('B2', '', '永来路 5 号', NULL, NULL, NULL, NULL, ST_SetSRID(ST_MakePoint(110.0042, 40.404), 4326))`)
+	var found struct{ Results []struct{ Type, ID string } }
+	h.want(access.Operator, "GET", "/api/v1/search?q=%E6%B0%B8%E6%9D%A5%E8%B7%AF3%E5%8F%B7", nil, http.StatusOK, &found)
+	if len(found.Results) == 0 || found.Results[0].Type != "building" {
+		t.Fatalf("%+v", found)
+	}
+	var b struct {
+		Code          string
+		Floors, Units int
+		Households    *int
+		HeightM       float64 `json:"height_m"`
+	}
+	h.want(access.Operator, "GET", "/api/v1/buildings/"+found.Results[0].ID, nil, http.StatusOK, &b)
+	if b.Code != "B1" || b.Floors != 6 || b.Units != 3 || b.Households == nil || *b.Households != 36 || b.HeightM != 18 {
+		t.Errorf("%+v", b)
+	}
+	var id int
+	if err := h.pool.QueryRow(t.Context(), `SELECT id FROM building WHERE code = 'B2'`).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	h.want(access.Operator, "GET", fmt.Sprint("/api/v1/buildings/", id), nil, http.StatusOK, &b)
+	if b.Floors != 0 || b.Units != 0 {
+		t.Errorf("floors that nobody registered: %+v", b)
+	}
+	for _, id := range []string{"0", "999999", "x"} {
+		h.want(access.Operator, "GET", "/api/v1/buildings/"+id, nil, http.StatusNotFound, nil)
+	}
+}

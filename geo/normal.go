@@ -11,7 +11,8 @@ import (
 // alike are signs that people and registers write for each other.
 var alike = map[rune]rune{'號': '号', '樓': '楼', '棟': '栋', '單': '单', '層': '层', '來': '来', '區': '区', '網': '网', '〇': '零', '－': '-', '—': '-', '–': '-'}
 
-// normal makes names and addresses comparable: small letters, half-width signs 全角, 号 for 號, digits for Chinese numbers.
+// normal makes names and addresses comparable: small letters, half-width signs 全角, 号 for 號, digits for Chinese numbers,
+// no spaces but between words of letters.
 func normal(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
@@ -27,7 +28,23 @@ func normal(s string) string {
 		}
 		return unicode.ToLower(r)
 	}, s)
-	return numbers(s)
+	return numbers(together(s))
+}
+
+// together leaves out the spaces beside Chinese signs: some write 永来路 3 号, some 永来路3号.
+func together(s string) string {
+	if !strings.Contains(s, " ") {
+		return s
+	}
+	signs := []rune(s)
+	kept := make([]rune, 0, len(signs))
+	for i, r := range signs {
+		if r == ' ' && (i > 0 && signs[i-1] > unicode.MaxASCII || i+1 < len(signs) && signs[i+1] > unicode.MaxASCII) {
+			continue
+		}
+		kept = append(kept, r)
+	}
+	return string(kept)
 }
 
 const digits = "零一二三四五六七八九"

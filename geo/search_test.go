@@ -27,7 +27,7 @@ func mapOf(all []building.Building) *Map {
 func TestNormal(t *testing.T) {
 	for in, want := range map[string]string{
 		"永來路１２號": "永来路12号", "永来路十二号": "永来路12号", "二十三号楼": "23号楼", "三〇五室": "305室", "一百零五号": "105号", "Ａ座": "a座",
-		"第七网格": "第7网格", "两千零八": "2008", "十号": "10号", "永来　城": "永来 城", "": "",
+		"第七网格": "第7网格", "两千零八": "2008", "十号": "10号", "永来　城": "永来城", "": "",
 	} {
 		if got := normal(in); got != want {
 			t.Errorf("%s became %s, want %s", in, got, want)
@@ -38,11 +38,11 @@ func TestNormal(t *testing.T) {
 func TestSearchFindsHoweverItIsWritten(t *testing.T) {
 	m := mapOf([]building.Building{
 		{ID: 1, Name: "永来城", Address: "永来路12号"}, {ID: 2, Name: "永来城三期", Address: "永来路14号"}, {ID: 3, Name: "滨河小区3号楼", Address: "滨河路1号"},
-		{ID: 4, Address: "重庆路一百零五号", Code: "B-105"},
+		{ID: 4, Address: "重庆路一百零五号", Code: "B-105"}, {ID: 5, Name: "Block A 座", Address: "胜利路　7 号"},
 	})
 	for q, want := range map[string]string{
 		"ylc": "1 2", "YLC": "1 2", "yonglaicheng": "1 2", "yonglai": "1 2", "永来城": "1 2", "永來城": "1 2", "三号楼": "3", "3號樓": "3", "３号楼": "3", "bhxq": "3",
-		"永来路十二号": "1", "105号": "4", "b-105": "4", "Ｂ－１０５": "4", "bhl1": "3", "yong lai cheng": "1 2", "没有": "",
+		"永来路十二号": "1", "105号": "4", "b-105": "4", "Ｂ－１０５": "4", "bhl1": "3", "yong lai cheng": "1 2", "没有": "", "永来路 12 号": "1", "胜利路7号": "5", "block a座": "5", "胜利路 七 号": "5",
 	} {
 		var got []string
 		for _, r := range m.Search(q, 10) {

@@ -72,6 +72,7 @@ var scopes = map[string]scope{
 	"POST /api/v1/locate":               everywhere,
 	"GET /api/v1/search":                rows,
 	"GET /api/v1/geocode":               everywhere,
+	"GET /api/v1/buildings/{id}":        everywhere,
 	"GET /api/v1/buildings/nearest":     everywhere,
 	"GET /tiles/{file}":                 everywhere,
 	"GET /tiles/{layer}/{z}/{x}/{file}": everywhere,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/paulmach/orb"
@@ -274,6 +275,33 @@ type buildingOut struct {
 
 func buildingOf(b *building.Building) buildingOut {
 	return buildingOut{ID: b.ID, Name: b.Name, Address: b.Address, Grid: b.Grid, Location: location(b.Point)}
+}
+
+// houseOut is a building with what is counted in it: floors, stairways, dwellings; 0 or null where it is not known.
+type houseOut struct {
+	buildingOut
+	Code       string  `json:"code,omitempty"`
+	Kind       string  `json:"kind,omitempty"`
+	Floors     int     `json:"floors"`
+	Units      int     `json:"units"`
+	Households *int    `json:"households"`
+	HeightM    float64 `json:"height_m"`
+}
+
+func (s *Server) getBuilding(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
+	if err != nil {
+		return errNoRoute
+	}
+	b := s.Places.Building(id)
+	if b == nil {
+		return errNoRoute
+	}
+	out := houseOut{buildingOut: buildingOf(b), Code: b.Code, Kind: b.Kind, Floors: b.Floors, Units: b.Units, HeightM: sight.Height(b)}
+	if b.Households >= 0 {
+		out.Households = &b.Households
+	}
+	return writeJSON(w, out)
 }
 
 func (s *Server) geocode(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
