@@ -25,6 +25,7 @@ import (
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
+	"gridwall/dashboard/evaluation"
 	"gridwall/dashboard/grids"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/ptz"
@@ -83,24 +84,25 @@ type Config struct {
 type Dashboard struct {
 	Access *access.Room
 
-	places  *geo.Map
-	cameras *cameras.Room
-	ptz     *ptz.Room
-	plays   *audit.Plays
-	signer  *audit.Signer // nil: the log's head is not signed
-	alarms  *alarms.Room
-	cases   *cases.Room
-	grids   *grids.Room
-	hub     *streams.Hub
-	whep    *whep.Server
-	hls     *hls.Server
-	rtsp    *rtpout.Server // nil: no RTSP
-	log     *live.Log
-	writer  *live.Writer
-	keeper  *live.Keeper
-	live    *live.Hub
-	api     *api.Server
-	logger  *slog.Logger
+	places     *geo.Map
+	cameras    *cameras.Room
+	ptz        *ptz.Room
+	plays      *audit.Plays
+	signer     *audit.Signer // nil: the log's head is not signed
+	alarms     *alarms.Room
+	cases      *cases.Room
+	grids      *grids.Room
+	evaluation *evaluation.Room
+	hub        *streams.Hub
+	whep       *whep.Server
+	hls        *hls.Server
+	rtsp       *rtpout.Server // nil: no RTSP
+	log        *live.Log
+	writer     *live.Writer
+	keeper     *live.Keeper
+	live       *live.Hub
+	api        *api.Server
+	logger     *slog.Logger
 }
 
 // Open reads what the rooms keep in memory. ctx is the life of the house: websockets end with it.
@@ -178,8 +180,10 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if d.grids.Scheme == (grid.Scheme{}) {
 		d.grids.Scheme = grid.National
 	}
+	d.evaluation = &evaluation.Room{Pool: c.Pool, Zone: files.Calendar().Zone, Steps: files.Steps, Log: c.Log}
 	d.api = api.New(ctx, api.Config{
-		Grids: d.grids, Basemap: c.Basemap,
+		Evaluation: d.evaluation,
+		Grids:      d.grids, Basemap: c.Basemap,
 		Pool: c.Pool, Access: d.Access, Cases: files, Flows: c.Flows, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Proxies: c.Proxies, Pages: c.Pages, Log: c.Log,
@@ -193,7 +197,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.plays.Run, d.cameras.Run, d.alarms.Run, d.places.Run, d.grids.Run}
+	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.plays.Run, d.cameras.Run, d.alarms.Run, d.places.Run, d.grids.Run, d.evaluation.Run}
 	if d.signer != nil {
 		rooms = append(rooms, d.signer.Run)
 	}

@@ -31,41 +31,43 @@ var Roles = []Role{Admin, Operator, Dispatcher, DutyLeader, Leader, Integrator, 
 type Right string
 
 const (
-	CaseRead       Right = "case.read"
-	CaseReport     Right = "case.report"
-	CaseMove       Right = "case.move"   // which moves, the flow says
-	FlowManage     Right = "flow.manage" // read the site's flow files anew
-	PhotoUpload    Right = "photo.upload"
-	ReporterRead   Right = "reporter.read"
-	MapRead        Right = "map.read"
-	CameraPlay     Right = "camera.play"
-	CameraPTZ      Right = "camera.ptz" // turn heads
-	CameraManage   Right = "camera.manage"
-	CameraSecret   Right = "camera.secret" // 保密 ones too
-	GridManage     Right = "grid.manage"   // change grids, close slivers
-	WallRead       Right = "wall.read"
-	WallDrive      Right = "wall.drive"
-	ClockSet       Right = "clock.set"
-	PositionRead   Right = "position.read" // where officers are
-	PositionReport Right = "position.report"
-	AlarmRead      Right = "alarm.read"
-	AlarmAct       Right = "alarm.act"    // acknowledge, shelve, …; an integrator for cameras and screens
-	AlarmReport    Right = "alarm.report" // sensors
-	AlarmSOS       Right = "alarm.sos"    // call for help
-	AuditRead      Right = "audit.read"
-	MetricsRead    Right = "metrics.read"
-	NumbersRead    Right = "numbers.read" // mobile and identity numbers in what people wrote; masked without it
-	SessionRead    Right = "session.read" // everyone who came in
+	CaseRead         Right = "case.read"
+	CaseReport       Right = "case.report"
+	CaseMove         Right = "case.move"   // which moves, the flow says
+	FlowManage       Right = "flow.manage" // read the site's flow files anew
+	PhotoUpload      Right = "photo.upload"
+	ReporterRead     Right = "reporter.read"
+	MapRead          Right = "map.read"
+	CameraPlay       Right = "camera.play"
+	CameraPTZ        Right = "camera.ptz" // turn heads
+	CameraManage     Right = "camera.manage"
+	CameraSecret     Right = "camera.secret" // 保密 ones too
+	GridManage       Right = "grid.manage"   // change grids, close slivers
+	WallRead         Right = "wall.read"
+	WallDrive        Right = "wall.drive"
+	ClockSet         Right = "clock.set"
+	PositionRead     Right = "position.read" // where officers are
+	PositionReport   Right = "position.report"
+	AlarmRead        Right = "alarm.read"
+	AlarmAct         Right = "alarm.act"    // acknowledge, shelve, …; an integrator for cameras and screens
+	AlarmReport      Right = "alarm.report" // sensors
+	AlarmSOS         Right = "alarm.sos"    // call for help
+	AuditRead        Right = "audit.read"
+	MetricsRead      Right = "metrics.read"
+	EvaluationRead   Right = "evaluation.read"
+	EvaluationManage Right = "evaluation.manage" // formulas and weights
+	NumbersRead      Right = "numbers.read"      // mobile and identity numbers in what people wrote; masked without it
+	SessionRead      Right = "session.read"      // everyone who came in
 )
 
 // centre is what everyone at a desk of the centre may see.
-var centre = []Right{SessionRead, NumbersRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead}
+var centre = []Right{SessionRead, NumbersRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead, EvaluationRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS},
+	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS, EvaluationRead, EvaluationManage},
 	Operator:   slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
-	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
+	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, EvaluationManage, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
 	Integrator: {SessionRead, NumbersRead, MapRead, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
 	Officer:    {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
@@ -77,7 +79,7 @@ var rights = map[Role][]Right{
 }
 
 // central are rights over the whole town: an account of one grid has none of them, whatever its role.
-var central = []Right{GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead}
+var central = []Right{GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead, EvaluationManage}
 
 // Identity is who asks.
 type Identity struct {

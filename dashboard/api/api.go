@@ -30,6 +30,7 @@ import (
 	"gridwall/dashboard/cases"
 	"gridwall/dashboard/catalogue"
 	"gridwall/dashboard/clock"
+	"gridwall/dashboard/evaluation"
 	"gridwall/dashboard/grids"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/ptz"
@@ -45,24 +46,25 @@ import (
 
 // Config names the rooms that the API opens to the outside.
 type Config struct {
-	Pool      *pgxpool.Pool
-	Access    *access.Room
-	Cases     *cases.Room
-	Flows     fs.FS // the site's flow files; nil: none
-	Catalogue *catalogue.Catalogue
-	Roster    *roster.Room
-	Cameras   *cameras.Room
-	Walls     *wall.Room
-	Alarms    *alarms.Room
-	Grids     *grids.Room
-	Places    *geo.Map
-	Basemap   *basemap.Map // nil: none
-	Hub       *streams.Hub
-	WHEP      *whep.Server
-	HLS       *hls.Server
-	Stills    *still.Taker
-	PTZ       *ptz.Room
-	Plays     *audit.Plays
+	Pool       *pgxpool.Pool
+	Access     *access.Room
+	Cases      *cases.Room
+	Flows      fs.FS // the site's flow files; nil: none
+	Catalogue  *catalogue.Catalogue
+	Roster     *roster.Room
+	Cameras    *cameras.Room
+	Walls      *wall.Room
+	Alarms     *alarms.Room
+	Grids      *grids.Room
+	Places     *geo.Map
+	Basemap    *basemap.Map // nil: none
+	Hub        *streams.Hub
+	WHEP       *whep.Server
+	HLS        *hls.Server
+	Stills     *still.Taker
+	PTZ        *ptz.Room
+	Evaluation *evaluation.Room
+	Plays      *audit.Plays
 	// RTSP is where video goes out for other players; nil: it does not.
 	RTSP   net.Addr
 	Live   *live.Socket
@@ -130,6 +132,13 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/catalogue", access.SessionRead, s.classes, "The catalogue of parts and matters"},
 		{"GET /api/v1/departments", access.CaseRead, s.departments, "The departments that cases go to"},
 		{"GET /api/v1/situation", access.CaseRead, s.situation, "The numbers of the wall"},
+
+		{"GET /api/v1/evaluation", access.EvaluationRead, s.evaluate, "Indicators, counts with their lists, and the score of 100: from, to (days, default the last 30), one of area, department, post, collector, kind"},
+		{"GET /api/v1/evaluation/ranking", access.EvaluationRead, s.rank, "Ranking: by (area, department, post, collector), indicator (default score), area (whose children), from, to, kind; a denominator under 5 hides a rate"},
+		{"GET /api/v1/evaluation/cases", access.EvaluationRead, s.evaluatedCases, "The cases that a figure counts: measure and the figure's own parameters, limit, after"},
+		{"GET /api/v1/evaluation/plan", access.EvaluationRead, s.evaluationPlan, "The formulas and weights, and the measures that they can name"},
+		{"PUT /api/v1/evaluation/plan", access.EvaluationManage, s.saveEvaluationPlan, "Save formulas and weights over the revision that they were made from: {revision, indicators: [{key, name, numerator, denominator, low?}], weights: [{indicator, points}]}"},
+		{"POST /api/v1/evaluation/recount", access.EvaluationManage, s.recount, "Count all cases anew, after rows were brought in by other ways than the log"},
 
 		{"GET /api/v1/map", access.MapRead, s.mapInfo, "Extent and layers of the map"},
 		{"GET /api/v1/grids", access.MapRead, s.grids, "All grids, without their geometry"},

@@ -58,6 +58,13 @@ var scopes = map[string]scope{
 	"GET /api/v1/departments":         everywhere,
 	"GET /api/v1/situation":           everywhere, // counts; no case and no person
 
+	"GET /api/v1/evaluation":          rows,
+	"GET /api/v1/evaluation/ranking":  rows,
+	"GET /api/v1/evaluation/cases":    rows,
+	"GET /api/v1/evaluation/plan":     everywhere,
+	"PUT /api/v1/evaluation/plan":     everywhere,
+	"POST /api/v1/evaluation/recount": everywhere,
+
 	"GET /api/v1/map":                   everywhere,
 	"GET /api/v1/grids":                 everywhere,
 	"GET /api/v1/grids/coverage":        everywhere,

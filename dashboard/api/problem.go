@@ -21,6 +21,7 @@ import (
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cases"
+	"gridwall/dashboard/evaluation"
 	"gridwall/dashboard/grids"
 	"gridwall/dashboard/layers"
 	"gridwall/dashboard/live"
@@ -124,6 +125,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var alarm *alarms.InvalidError
 	var kept *alarms.RefusedError
 	var dark *streams.UnavailableError
+	var appraisal *evaluation.InvalidError
 	var conflict *conflictError
 	var foreign *outsideError
 	var locked *access.LockedError
@@ -203,6 +205,8 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusUnprocessableEntity, scene.Code, said{scene.Reason.ZH, scene.Reason.EN}, nil
 	case errors.As(err, &driven):
 		return http.StatusConflict, "wall_held", said{driven.Holder.Name + " 正在控制大屏", driven.Holder.Name + " drives the wall"}, driven.Holder
+	case errors.As(err, &appraisal):
+		return http.StatusUnprocessableEntity, "evaluation_invalid", said{appraisal.Reason.ZH, appraisal.Reason.EN}, nil
 	case errors.As(err, &conflict):
 		return http.StatusConflict, "revision_conflict", said{"已被他人修改，请在新版本上重试", "somebody else changed it: start from the revision that stands"}, conflict.standing
 	case errors.As(err, &draft):

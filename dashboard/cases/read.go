@@ -48,6 +48,7 @@ type Filter struct {
 	Flow       string
 	Since      time.Time // changed at or after
 	Query      string    // part of number, title or address
+	IDs        []int64   // of these
 	After      int64     // page: ids below this one
 	Limit      int
 }
@@ -67,6 +68,7 @@ WHERE ($1::text[] IS NULL OR c.state = ANY($1))
         (SELECT CASE WHEN bool_or(k.due_at <= $11) THEN 'red' WHEN bool_or(k.warn_at <= $11) THEN 'yellow' WHEN count(*) > 0 THEN 'green' ELSE 'grey' END
          FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL AND k.paused_at IS NULL)
       ELSE c.light END = ANY($10))
+  AND ($13::bigint[] IS NULL OR c.id = ANY($13))
 ORDER BY c.id DESC
 LIMIT $12`
 
@@ -92,7 +94,7 @@ func (r *Room) List(ctx context.Context, f Filter) (cases []*Case, seq, next int
 		if seq, err = live.Head(ctx, tx); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1)
+		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1, f.IDs)
 		if err != nil {
 			return err
 		}

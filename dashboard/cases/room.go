@@ -2,6 +2,7 @@ package cases
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +51,20 @@ func (r *Room) Flow(name string) (*Flow, error) {
 		return nil, ErrNotFound
 	}
 	return f, nil
+}
+
+// Steps are the flows that have a filing 立案, and those that dispatch to a department.
+func (r *Room) Steps() (filing, dispatching []string) {
+	filing, dispatching = []string{}, []string{}
+	for name, f := range r.flows.Load().newest {
+		if _, ok := f.find("file"); ok {
+			filing = append(filing, name)
+		}
+		if slices.ContainsFunc(f.Moves, func(m Move) bool { return m.Needs.Department }) {
+			dispatching = append(dispatching, name)
+		}
+	}
+	return filing, dispatching
 }
 
 // Calendar is the site's working calendar.
