@@ -268,7 +268,7 @@ func away(err error) bool {
 	case errors.As(err, &pg):
 		return slices.Contains([]string{"08", "53", "57", "58"}, pg.Code[:2])
 	}
-	return errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+	return errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, pgconn.ErrConnClosed)
 }
 
 // wantsPage says whether a person's browser asks for a page.
