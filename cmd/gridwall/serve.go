@@ -113,6 +113,13 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		listener.Close()
 		return fail(err)
 	}
+	if cameraNet.Refused, err = noCamera(life, db.url, listener, rtspOut); err != nil {
+		listener.Close()
+		if rtspOut != nil {
+			rtspOut.Close()
+		}
+		return fail(err)
+	}
 	keys, err := s.openKeys(life, pool)
 	if err != nil {
 		listener.Close()
@@ -141,7 +148,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		}
 		return fail(err)
 	}
-	web := &http.Server{Handler: dash.Handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	web := newWeb(dash.Handler(), log)
 	ended := make(chan error, 2)
 	go func() { ended <- web.Serve(listener) }()
 	rooms := make(chan error, 1)
@@ -161,6 +168,12 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		return errors.Join(err, db.stop())
 	}
 	return &server{url: "http://" + listener.Addr().String(), pool: pool, dash: dash, end: end, wait: wait}, nil
+}
+
+// newWeb is a web server that no slow client keeps; what follows the head, the dashboard's door bounds.
+func newWeb(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 }
 
 // readRules reads the site's alarm rules; nil without a file.

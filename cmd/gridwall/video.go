@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -9,7 +10,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"gridwall/streams/rtsp"
 )
@@ -36,7 +41,7 @@ func (s *settings) cameraNet() (rtsp.Net, error) {
 	var n rtsp.Net
 	var err error
 	if s.cameraNets == "" {
-		n.Allowed, err = elsewhere()
+		n.Allowed = elsewhere
 	} else {
 		n.Allowed, err = inside(s.cameraNets)
 	}
@@ -75,20 +80,68 @@ func inside(list string) (func(netip.Addr) bool, error) {
 	}, nil
 }
 
+// metadata are what clouds tell their own machines secrets at, beyond the link-local ones.
+var metadata = []netip.Addr{netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("168.63.129.16")}
+
 // elsewhere allows what is neither this machine nor no machine at all: whoever may register a camera must not reach
-// what listens on the loopback, or a cloud's metadata.
-func elsewhere() (func(netip.Addr) bool, error) {
+// what listens on the loopback, or a cloud's metadata. Cameras live in private networks, so those are allowed.
+func elsewhere(a netip.Addr) bool {
+	return !here(a) && !a.IsLinkLocalUnicast() && !a.IsMulticast() && !slices.Contains(metadata, a)
+}
+
+// here says whether an address is this machine's own, as it has them now.
+func here(a netip.Addr) bool {
+	if a.IsLoopback() || a.IsUnspecified() {
+		return true
+	}
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
-		return nil, fmt.Errorf("own addresses: %w", err)
+		return true // who cannot tell does not dial
 	}
-	own := map[netip.Addr]bool{}
-	for _, a := range addrs {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			own[p.Addr().Unmap()] = true
+	for _, own := range addrs {
+		if p, err := netip.ParsePrefix(own.String()); err == nil && p.Addr().Unmap() == a {
+			return true
 		}
 	}
-	return func(a netip.Addr) bool {
-		return !own[a] && !a.IsLoopback() && !a.IsUnspecified() && !a.IsLinkLocalUnicast() && !a.IsMulticast()
+	return false
+}
+
+// noCamera refuses this server's own services, whatever networks cameras may be in: its listeners' ports on this machine,
+// and the database, wherever it is.
+func noCamera(ctx context.Context, databaseURL string, listeners ...net.Listener) (func(netip.AddrPort) bool, error) {
+	var ports []uint16
+	for _, l := range listeners {
+		if l == nil {
+			continue
+		}
+		at, err := netip.ParseAddrPort(l.Addr().String())
+		if err != nil {
+			return nil, fmt.Errorf("own address: %w", err)
+		}
+		ports = append(ports, at.Port())
+	}
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("address of the database: %w", err)
+	}
+	servers := []*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port}}
+	var taken []netip.AddrPort
+	for _, server := range append(servers, config.Fallbacks...) {
+		if strings.HasPrefix(server.Host, "/") {
+			continue // a socket of the file system
+		}
+		addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", server.Host)
+		if err != nil {
+			return nil, fmt.Errorf("address of the database: %w", err)
+		}
+		for _, a := range addrs {
+			taken = append(taken, netip.AddrPortFrom(a.Unmap(), server.Port))
+			if here(a.Unmap()) {
+				ports = append(ports, server.Port)
+			}
+		}
+	}
+	return func(at netip.AddrPort) bool {
+		return slices.Contains(taken, at) || slices.Contains(ports, at.Port()) && here(at.Addr())
 	}, nil
 }

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -46,7 +47,8 @@ const identityTTL = 5 * time.Second
 
 // Room keeps accounts, sessions, tokens and devices.
 type Room struct {
-	pool *pgxpool.Pool
+	pool   *pgxpool.Pool
+	derive deriver
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]cached
@@ -60,7 +62,7 @@ type cached struct {
 
 // New is a room on a migrated database.
 func New(pool *pgxpool.Pool) *Room {
-	return &Room{pool: pool, known: map[[sha256.Size]byte]cached{}}
+	return &Room{pool: pool, derive: argonKey, known: map[[sha256.Size]byte]cached{}}
 }
 
 // newToken makes 256 random bits in text, and the hash that is stored.
@@ -89,13 +91,11 @@ func (r *Room) check(ctx context.Context, username, password string) (Identity, 
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return Identity{}, fmt.Errorf("sign in: %w", err)
 	}
-	ok := false
-	if hash == "" {
-		argonKey(password, make([]byte, 16), argonPasses, argonMemoryKiB, argonLanes)
-	} else if ok, err = checkPassword(hash, password); err != nil {
+	ok, err := checkPassword(cmp.Or(hash, decoy), password, r.derive)
+	if err != nil {
 		return Identity{}, fmt.Errorf("sign in: %w", err)
 	}
-	if !ok {
+	if !ok || hash == "" {
 		if err := r.failed(ctx, username, now); err != nil {
 			return Identity{}, err
 		}

@@ -49,6 +49,19 @@ func trusted(proxies []netip.Prefix, address string) bool {
 	return false
 }
 
+// patient bounds how long a request's body may take to arrive and its answer to be taken: a client that drips a byte now
+// and then, refused or not, holds a goroutine no longer. Websockets take their deadlines from who serves them.
+func patient(arrive, take time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		out, now := http.NewResponseController(w), time.Now()
+		if r.ContentLength != 0 {
+			_ = out.SetReadDeadline(now.Add(arrive)) // a test's writer cannot
+		}
+		_ = out.SetWriteDeadline(now.Add(take))
+		next.ServeHTTP(w, r)
+	})
+}
+
 // secure says whether the client came by TLS, to this server or to a trusted proxy before it.
 func secure(r *http.Request) bool {
 	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"

@@ -1,9 +1,13 @@
 package api
 
 import (
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"testing"
 	"time"
 )
@@ -70,4 +74,50 @@ func TestAPageOfAnotherOriginGetsNoWebsocket(t *testing.T) {
 			t.Errorf("origin %q: foreign is %t", origin, !foreign)
 		}
 	}
+}
+
+// Slow loris: who drips its body, or does not take the answer, is let go of; who is quick is served on the same socket.
+func TestWhoDripsABodyOrDoesNotTakeTheAnswerIsLetGo(t *testing.T) {
+	read, written := make(chan error, 1), make(chan error, 1)
+	server := httptest.NewServer(patient(300*time.Millisecond, 300*time.Millisecond, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "POST" {
+			_, err := io.Copy(io.Discard, r.Body)
+			read <- err
+			return
+		}
+		for block := make([]byte, 1<<20); ; {
+			if _, err := w.Write(block); err != nil {
+				written <- err
+				return
+			}
+		}
+	})))
+	defer server.Close()
+	dial := func(text string) net.Conn {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		io.WriteString(conn, text)
+		return conn
+	}
+	waited := time.After(time.Minute)
+	gone := func(name string, ended chan error) {
+		t.Helper()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-waited:
+			t.Fatalf("%s is held for ever", name)
+		}
+	}
+	dial("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx")
+	gone("a body that stops", read)
+	dial("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+	gone("chunks that stop", read)
+	dial("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	gone("an answer that is not taken", written)
 }

@@ -143,7 +143,10 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var driven *wall.HeldError
 	var file *importer.FileError
 	var flow *cases.FlowError
+	var stored *pgconn.PgError
 	switch {
+	case errors.As(err, &stored) && (stored.Code == "22021" || stored.Code == "22P05"): // a NUL, or what is no UTF-8
+		return http.StatusBadRequest, "text_invalid", said{"内容含有无效字符", "it holds a character that is none"}, nil
 	case errors.As(err, &flow):
 		return http.StatusUnprocessableEntity, "flow_invalid", said{"流程文件有误：" + flow.Error(), flow.Error()}, nil
 	case errors.Is(err, access.ErrNobody):

@@ -26,6 +26,9 @@ const (
 	photoEdge = 1920
 )
 
+// unpacking bounds how many photos are unpacked at a time: one of maxPixels takes up to 400 MB while it is.
+var unpacking = make(chan struct{}, 2)
+
 var photoKinds = map[string]Text{"near": {"近景照片", "near"}, "far": {"远景照片", "far"}, "before": {"处置前照片", "before"}, "after": {"处置后照片", "after"}}
 
 // picture is a photo ready to be stored: uploaded before (id), or new (jpeg).
@@ -70,6 +73,8 @@ func encode(data []byte) ([]byte, error) {
 	if config.Width*config.Height > maxPixels {
 		return nil, invalid("photo_too_large", "照片不超过 5000 万像素", "a photo has at most 50 million pixels")
 	}
+	unpacking <- struct{}{}
+	defer func() { <-unpacking }()
 	picture, _, err := image.Decode(bytes.NewReader(data))
 	if err != nil {
 		return nil, bad
@@ -79,6 +84,7 @@ func encode(data []byte) ([]byte, error) {
 		draw.ApproxBiLinear.Scale(small, small.Bounds(), picture, picture.Bounds(), draw.Src, nil)
 		picture = small
 	}
+	picture = upright(picture, orientation(data))
 	var out bytes.Buffer
 	if err := jpeg.Encode(&out, picture, &jpeg.Options{Quality: 85}); err != nil {
 		return nil, err

@@ -67,6 +67,8 @@ type Net struct {
 	// Allowed says whether an address that a camera's name stands for may be dialled; it is asked of each, when it is
 	// dialled. nil: any.
 	Allowed func(netip.Addr) bool
+	// Refused names services that are no camera, in whatever network they are: those of this server. nil: none.
+	Refused func(netip.AddrPort) bool
 	// TLS is for rtsps cameras; nil: the system's authorities, and the name must fit.
 	TLS *tls.Config
 }
@@ -219,14 +221,38 @@ func (n Net) dial(ctx context.Context, rawURL string, protocol gortsplib.Protoco
 // Control is for a net.Dialer that reaches cameras, whatever it speaks: it refuses forbidden addresses (ErrForbidden) after
 // names are resolved, because what a name stands for may change between any two looks.
 func (n Net) Control(_ context.Context, _, address string, _ syscall.RawConn) error {
-	if n.Allowed == nil {
+	if n.Allowed == nil && n.Refused == nil {
 		return nil
 	}
 	at, err := netip.ParseAddrPort(address)
-	if err != nil || !n.Allowed(at.Addr().Unmap()) {
+	if err != nil {
 		return ErrForbidden
 	}
+	for _, a := range meant(at.Addr()) {
+		if n.Allowed != nil && !n.Allowed(a) || n.Refused != nil && n.Refused(netip.AddrPortFrom(a, at.Port())) {
+			return ErrForbidden
+		}
+	}
 	return nil
+}
+
+var (
+	nat64  = netip.MustParsePrefix("64:ff9b::/96")
+	sixTo4 = netip.MustParsePrefix("2002::/16")
+)
+
+// meant are the addresses that a packet to a may arrive at: itself, and the IPv4 address that a gateway finds in it
+// (RFC 6052, RFC 3056).
+func meant(a netip.Addr) []netip.Addr {
+	a = a.Unmap().WithZone("")
+	raw := a.As16()
+	switch {
+	case nat64.Contains(a):
+		return []netip.Addr{a, netip.AddrFrom4([4]byte(raw[12:]))}
+	case sixTo4.Contains(a):
+		return []netip.Addr{a, netip.AddrFrom4([4]byte(raw[2:6]))}
+	}
+	return []netip.Addr{a}
 }
 
 // chosen is the video that Source carries.
