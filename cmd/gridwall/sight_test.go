@@ -58,8 +58,8 @@ func TestNearSaysWhichCamerasSeeThePlaceAndWhyNot(t *testing.T) {
 		t.Errorf("ranked %v", order)
 	}
 	var blind struct {
-		Points, Blind int
-		Share         float64 `json:"blind_share"`
+		Points int
+		Share  float64 `json:"blind_share"`
 	}
 	if err := c.do(t.Context(), "GET", "/api/v1/grids/150621901003/sight?step_m=20", nil, &blind); err != nil || blind.Points < 100 || blind.Share <= 0 || blind.Share > 1 {
 		t.Errorf("%+v %v", blind, err)
