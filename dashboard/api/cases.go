@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -121,7 +122,22 @@ func (s *Server) reportCase(w http.ResponseWriter, r *http.Request, who access.I
 		return err
 	}
 	w.Header().Set("Location", fmt.Sprintf("/api/v1/cases/%d", c.ID))
-	return writeJSONCode(w, http.StatusCreated, map[string]any{"id": c.ID, "number": c.Number, "state": c.State, "grid": c.Grid, "seq": seq})
+	answer := map[string]any{"id": c.ID, "number": c.Number, "state": c.State, "grid": c.Grid, "seq": seq}
+	if c.Class != nil && who.May(access.CaseRead) {
+		same, err := s.Cases.SameAs(r.Context(), c.ID)
+		if err != nil { // the report stands: the offer is made again with the case
+			s.Log.Warn("offer to merge not made", "case", c.ID, "error", err)
+		}
+		if same = s.ofOwn(who, same); len(same) > 0 {
+			answer["same"] = same
+		}
+	}
+	return writeJSONCode(w, http.StatusCreated, answer)
+}
+
+// ofOwn keeps the cases of who's jurisdiction.
+func (s *Server) ofOwn(who access.Identity, same []cases.Same) []cases.Same {
+	return slices.DeleteFunc(same, func(o cases.Same) bool { return who.Grid != "" && (o.Grid == nil || !s.within(who, *o.Grid)) })
 }
 
 func (s *Server) listCases(w http.ResponseWriter, r *http.Request, who access.Identity) error {
@@ -201,6 +217,7 @@ func (s *Server) getCase(w http.ResponseWriter, r *http.Request, who access.Iden
 	if err != nil {
 		return err
 	}
+	c.Same = s.ofOwn(who, c.Same)
 	return writeJSON(w, c)
 }
 
@@ -253,6 +270,7 @@ func (s *Server) moveCase(w http.ResponseWriter, r *http.Request, who access.Ide
 	if err != nil {
 		return err
 	}
+	c.Same = s.ofOwn(who, c.Same)
 	return writeJSON(w, struct {
 		*cases.Full
 		Seq int64 `json:"seq"`

@@ -230,6 +230,9 @@ type Full struct {
 	Refused  []Refused   `json:"refused"`
 	Subcases []Part      `json:"subcases,omitempty"`
 	Answers  []Answer    `json:"answers,omitempty"`
+	Same     []Same      `json:"same,omitempty"`     // it may be merged into one of these
+	Repeat   int         `json:"repeat,omitempty"`   // a repeat place: so many of its class in 30 days
+	Officers []Nearest   `json:"officers,omitempty"` // on duty, the nearest first, for who may act
 }
 
 // Part is a case that is a part of this one.
@@ -287,6 +290,19 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 	}
 	if full.Subcases, full.Answers, err = r.family(ctx, c); err != nil {
 		return nil, err
+	}
+	if c.open && c.Class != nil && c.Parent == nil {
+		if full.Same, err = r.SameAs(ctx, c.ID); err != nil {
+			return nil, err
+		}
+		if full.Repeat, err = r.repeat(ctx, c.ID); err != nil {
+			return nil, err
+		}
+	}
+	if c.open && who.May(access.CaseMove) {
+		if full.Officers, err = r.nearest(ctx, c.ID); err != nil {
+			return nil, err
+		}
 	}
 	for _, m := range flow.Moves {
 		refused := flow.permit(m, c, past[c.ID], who)

@@ -105,6 +105,12 @@ export interface CaseFile extends Case {
   refused: Refused[]
   subcases?: { id: number; number: string; state: string; department: string | null; open: boolean }[]
   answers?: { at: string; text: Named }[]
+  /** It may be merged into one of these: same class, 50 m, 24 h. */
+  same?: { id: number; number: string; title: string; state: string; distance_m: number; grid: string | null }[]
+  /** So many of its class at the place in 30 days. */
+  repeat?: number
+  /** On duty, the nearest first. */
+  officers?: { name: string; post: string; grid_name: string; distance_m: number; stands_for?: string }[]
 }
 
 export interface MoveMade {

@@ -1,0 +1,84 @@
+package cases
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Same is an earlier open case of the same class, within 50 m and 24 hours: this one may be merged into it.
+type Same struct {
+	ID        int64   `json:"id"`
+	Number    string  `json:"number"`
+	Title     string  `json:"title"`
+	State     string  `json:"state"`
+	DistanceM float64 `json:"distance_m"`
+	Grid      *string `json:"grid"`
+}
+
+// repeats of a class within 50 m and 30 days make a repeat place.
+const repeats = 3
+
+// 50 m are at most 0.00045° of latitude; of longitude as many more as the circle of latitude is smaller.
+const sameOf = `
+SELECT o.id, o.number, o.title, o.state, ST_Distance(o.geom::geography, c.geom::geography) AS distance_m, o.grid
+FROM case_file AS c JOIN case_file AS o ON o.geom && ST_Expand(c.geom, 0.00046 / GREATEST(cos(radians(ST_Y(c.geom))), 0.01), 0.00046)
+WHERE c.id = $1 AND c.class IS NOT NULL AND c.open AND c.parent IS NULL
+  AND o.class = c.class AND o.class_edition = c.class_edition AND o.id <> c.id AND o.open AND o.parent IS NULL
+  AND o.reported_at <= c.reported_at AND o.reported_at >= c.reported_at - interval '24 hours' AND (o.reported_at, o.id) < (c.reported_at, c.id)
+  AND ST_DWithin(o.geom::geography, c.geom::geography, 50)
+ORDER BY distance_m, o.id
+LIMIT 5`
+
+const repeatOf = `
+SELECT count(*)
+FROM case_file AS c JOIN case_file AS o ON o.geom && ST_Expand(c.geom, 0.00046 / GREATEST(cos(radians(ST_Y(c.geom))), 0.01), 0.00046)
+WHERE c.id = $1 AND o.class = c.class AND o.class_edition = c.class_edition AND o.parent IS NULL AND o.state NOT IN ('merged', 'void', 'rejected')
+  AND o.reported_at <= c.reported_at AND o.reported_at >= c.reported_at - interval '30 days' AND ST_DWithin(o.geom::geography, c.geom::geography, 50)`
+
+// SameAs offers the cases that one may be merged into, the nearest first.
+func (r *Room) SameAs(ctx context.Context, id int64) ([]Same, error) {
+	rows, err := r.pool.Query(ctx, sameOf, id)
+	if err != nil {
+		return nil, fmt.Errorf("same as case %d: %w", id, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Same])
+}
+
+// repeat is how many of the class there were at the place in 30 days, with the case itself; 0: fewer than three.
+func (r *Room) repeat(ctx context.Context, id int64) (n int, err error) {
+	if err := r.pool.QueryRow(ctx, repeatOf, id).Scan(&n); err != nil {
+		return 0, fmt.Errorf("repeats of case %d: %w", id, err)
+	}
+	if n < repeats {
+		return 0, nil
+	}
+	return n, nil
+}
+
+// Nearest is an officer on duty who can verify or check on the spot.
+type Nearest struct {
+	Name      string  `json:"name"`
+	Post      string  `json:"post"`
+	GridName  string  `json:"grid_name"`
+	DistanceM float64 `json:"distance_m"`           // from the middle of his grid
+	StandsFor *string `json:"stands_for,omitempty"` // A/B: who is not on duty
+}
+
+// Those of the case's own grid first, then by the way; who is off duty is stood in for.
+const nearestOf = `
+SELECT CASE WHEN o.on_duty THEN o.name ELSE s.name END, CASE WHEN o.on_duty THEN o.post ELSE s.post END, g.name,
+    ST_Distance(g.label::geography, c.geom::geography), CASE WHEN NOT o.on_duty THEN o.name END
+FROM case_file AS c CROSS JOIN officer AS o JOIN grid AS g ON g.code = o.grid LEFT JOIN officer AS s ON s.code = o.stand_in
+WHERE c.id = $1 AND (o.on_duty OR s.on_duty)
+ORDER BY g.code IS DISTINCT FROM c.grid, 4, o.code
+LIMIT 3`
+
+func (r *Room) nearest(ctx context.Context, id int64) ([]Nearest, error) {
+	rows, err := r.pool.Query(ctx, nearestOf, id)
+	if err != nil {
+		return nil, fmt.Errorf("officers near case %d: %w", id, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Nearest])
+}

@@ -1,0 +1,93 @@
+package dashboard_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"gridwall/dashboard/access"
+)
+
+type nearFile struct {
+	ID   int64
+	Same []struct {
+		ID        int64
+		DistanceM float64 `json:"distance_m"`
+	}
+	Repeat   int
+	Officers []struct {
+		Name      string
+		StandsFor string `json:"stands_for"`
+	}
+}
+
+func (h *house) classed(role access.Role, class string, lon float64) (made nearFile) {
+	h.t.Helper()
+	body := report("井盖缺失")
+	body["class"], body["location"] = class, map[string]float64{"lon": lon, "lat": 40.405}
+	h.must(role, "POST", "/api/v1/cases", body, &made)
+	return made
+}
+
+func TestTheSameAtOnePlaceIsOfferedForMergingAndARepeatPlaceIsSaid(t *testing.T) {
+	h := open(t)
+	const m = 1 / 84_700.0 // degrees of longitude at 40.405°
+	first := h.classed(access.Officer, "01001", 110.003)
+	if len(first.Same) != 0 {
+		t.Fatalf("the first of its place: %+v", first)
+	}
+	h.classed(access.Officer, "01002", 110.003)      // another class
+	h.classed(access.Officer, "01001", 110.003+60*m) // too far
+	second := h.classed(access.Officer, "01001", 110.003+40*m)
+	if len(second.Same) != 2 || second.Same[0].DistanceM > second.Same[1].DistanceM {
+		t.Fatalf("40 m from one and 20 m from the other: %+v", second)
+	}
+	third := h.classed(access.Officer, "01001", 110.003-45*m)
+	if len(third.Same) != 1 || third.Same[0].ID != first.ID {
+		t.Fatalf("45 m from the first, 85 m from the second: %+v", third)
+	}
+	if hidden := h.classed(access.Resident, "01001", 110.003); hidden.Same != nil {
+		t.Errorf("a resident is told of others' cases: %+v", hidden)
+	}
+	var file nearFile
+	read := func(id int64) nearFile {
+		file = nearFile{}
+		h.must(access.Operator, "GET", fmt.Sprintf("/api/v1/cases/%d", id), nil, &file)
+		return file
+	}
+	if f := read(second.ID); f.Repeat != 3 || len(f.Same) != 2 {
+		t.Errorf("the third of its class within 50 m: %+v", f)
+	}
+	if f := read(third.ID); f.Repeat != 0 {
+		t.Errorf("two are no repeat place: %+v", f)
+	}
+	h.makes(second.ID, access.Operator, "merge", map[string]any{"case": first.ID})
+	if f := read(second.ID); f.Same != nil {
+		t.Errorf("offered once more: %+v", f)
+	}
+	if _, err := h.pool.Exec(t.Context(), `UPDATE case_file SET reported_at = reported_at - interval '25 hours' WHERE id = $1`, first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if f := read(third.ID); f.Same != nil {
+		t.Errorf("what was reported 25 h before is offered: %+v", f)
+	}
+}
+
+func TestTheNearestOfficerOnDutyIsNamedAndWhoIsOffIsStoodInFor(t *testing.T) {
+	h := open(t)
+	if _, err := h.pool.Exec(t.Context(), `INSERT INTO officer (code, name, grid, stand_in, on_duty) VALUES
+		('A', '甲', '150621901001001', 'B', false), ('B', '乙', '150621901001002', NULL, true), ('C', '丙', '150621901001001', NULL, false)`); err != nil {
+		t.Fatal(err)
+	}
+	id := h.report("核实")
+	var file nearFile
+	h.must(access.Operator, "GET", fmt.Sprintf("/api/v1/cases/%d", id), nil, &file)
+	if len(file.Officers) != 2 || file.Officers[0].Name != "乙" || file.Officers[0].StandsFor != "甲" || file.Officers[1].StandsFor != "" {
+		t.Errorf("%+v", file.Officers)
+	}
+	var wall map[string]json.RawMessage
+	a := h.ask(access.Wall, "GET", fmt.Sprintf("/api/v1/cases/%d", id), nil)
+	if err := json.Unmarshal(a.body, &wall); err != nil || wall["officers"] != nil {
+		t.Errorf("a wall names an officer: %s %v", a.body, err)
+	}
+}
