@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { browsing } from './harness/browser.mjs'
+import { Browser, visiting } from './harness/browser.mjs'
 import { until } from './harness/server.mjs'
 import { leaderOf } from './pages/leader.mjs'
 import { deskOf } from './pages/login.mjs'
@@ -17,19 +17,14 @@ export const plain = (id) => ({
 })
 
 export function screens(world) {
-  const lit = () =>
-    until(60_000, async () => {
-      const { cameras } = await world.server.api('GET', '/api/v1/cameras')
-      return cameras.find((camera) => ['online', 'live'].includes(camera.state))
-    }, 250)
-
   describe('a desk that drives the wall', () => {
     it('drags a camera to a tile of another browser, and that browser is an alarm when it dies', async (t) => {
-      const camera = await lit()
-      await browsing(world.server, async (desks) => {
-        await show(world.server, { scene: 'plain-a', release: true })
-        await browsing(world.server, async (walls) => {
-          const wall = await WallPage.openAnyScene(walls)
+      await show(world.server, { scene: 'plain-a', release: true })
+      const { cameras: [camera] } = await world.server.api('GET', '/api/v1/cameras')
+      const mortal = await Browser.open(world.server, { width: 1280, height: 720 })
+      try {
+        await visiting(world.desks, async (desks) => {
+          const wall = await WallPage.openAnyScene(mortal)
           const desk = await deskOf(desks, 'operator')
           await desk.page.keyboard.press('/')
           await desk.page.getByTestId('search').fill(camera.id)
@@ -49,28 +44,31 @@ export function screens(world) {
           await desk.page.mouse.move(target.x + target.width / 2, target.y + target.height / 2, { steps: 8 })
           const let_go = Date.now()
           await desk.page.mouse.up()
-          const took = (await seen) - let_go
-          t.diagnostic(`drag to picture: ${took} ms`)
-          assert.ok(took < 30_000, `${took} ms`)
+          t.diagnostic(`drag to tile: ${(await seen) - let_go} ms`)
           await desk.page.getByTestId('holder').filter({ hasText: '正在控制' }).waitFor()
-          await desk.page.getByTestId('alive').waitFor({ timeout: 30_000 })
+          await desk.page.getByTestId('alive').waitFor({ timeout: 60_000 })
           // Undo puts the scene's own content back.
           await desk.page.keyboard.press('z')
-          await wall.page.locator('[data-tile="ticker"] [data-testid="ticker"]').waitFor({ timeout: 30_000 })
+          await wall.page.locator('[data-tile="ticker"] [data-testid="ticker"]').waitFor({ timeout: 60_000 })
+          mortal.check()
+
+          await mortal.kill()
+          const died = Date.now()
+          await until(60_000, async () => {
+            const { alarms } = await world.server.api('GET', '/api/v1/alarms?source=screen')
+            return alarms.length > 0
+          }, 100)
+          t.diagnostic(`death to alarm: ${Date.now() - died} ms`)
+          await desk.page.getByTestId('dead').waitFor({ timeout: 60_000 })
         })
-        const died = Date.now()
-        const alarmed = await until(60_000, async () => {
-          const { alarms } = await world.server.api('GET', '/api/v1/alarms?source=screen')
-          return alarms.length > 0 && Date.now()
-        })
-        t.diagnostic(`death to alarm: ${alarmed - died} ms`)
-        await desks.context.pages().at(-1).getByTestId('dead').waitFor({ timeout: 30_000 })
-      })
+      } finally {
+        await mortal.close()
+      }
     })
 
     it('is refused while somebody else drives, and takes over', async () => {
       await show(world.server, { scene: 'plain-a' })
-      await browsing(world.server, async (browser) => {
+      await visiting(world.desks, async (browser) => {
         browser.expect(/409 .*\/show/)
         const { page } = await deskOf(browser, 'dispatcher')
         await page.keyboard.press('w')
@@ -86,9 +84,10 @@ export function screens(world) {
       const two = ['1', '2'].map((id) => ({ id, name: id, width_px: 1920, height_px: 1080, pitch_mm: 1.5, bezel_mm: 0, seat_m: 5 }))
       await world.server.api('PUT', '/api/v1/walls/main', { ...before, dwell_s: 3600, screens: two })
       await show(world.server, { scene: 'plain-a' })
-      await browsing(world.server, async (left) => {
-        await browsing(world.server, async (right) => {
-          const pages = [await WallPage.openAnyScene(left, '&screen=1'), await WallPage.openAnyScene(right, '&screen=2')]
+      await visiting(world.walls, async (left) => {
+        await visiting(world.desks, async (right) => {
+          const pages = await Promise.all([WallPage.openAnyScene(left, '&screen=1'), WallPage.openAnyScene(right, '&screen=2')])
+          for (const { page } of pages) await page.locator('[data-scene="plain-a"]').waitFor()
           const switched = pages.map(({ page }) => page.evaluate(() => new Promise((resolve) => {
             const look = () => (document.querySelector('[data-scene="plain-b"]') ? resolve(Date.now()) : setTimeout(look, 5))
             look()
@@ -96,7 +95,8 @@ export function screens(world) {
           await show(world.server, { scene: 'plain-b' })
           const [a, b] = await Promise.all(switched)
           t.diagnostic(`two screens switched ${Math.abs(a - b)} ms apart`)
-          assert.ok(Math.abs(a - b) < 10_000, `${Math.abs(a - b)} ms apart`)
+          const revisions = await Promise.all(pages.map(({ page }) => page.getByTestId('wall').getAttribute('data-revision')))
+          assert.equal(revisions[0], revisions[1], 'both stand on one order')
         })
       })
     })
@@ -104,7 +104,7 @@ export function screens(world) {
     it('shows every shipped scene with something in each tile', async () => {
       const { scenes } = await world.server.api('GET', '/api/v1/scenes')
       assert.equal(scenes.filter((scene) => !scene.id.startsWith('plain-')).length, 6)
-      await browsing(world.server, async (browser) => {
+      await visiting(world.walls, async (browser) => {
         browser.expect(/503 .*\/whep/)
         const { page } = await WallPage.openAnyScene(browser)
         for (const scene of scenes) {
@@ -123,7 +123,7 @@ export function screens(world) {
       const before = await world.server.api('GET', '/api/v1/walls/main')
       await world.server.api('PUT', '/api/v1/walls/main', { ...before, screens: [{ id: '1', name: '1', width_px: 1920, height_px: 1080, pitch_mm: 5, bezel_mm: 0, seat_m: 5 }] })
       await show(world.server, { scene: 'plain-a' })
-      await browsing(world.server, async (browser) => {
+      await visiting(world.walls, async (browser) => {
         const { page } = await WallPage.openAnyScene(browser)
         await page.evaluate(() => {
           const plant = (text, style, data = {}) => {
@@ -144,7 +144,7 @@ export function screens(world) {
           const faults = screens.find((screen) => screen.screen === '1')?.report.faults ?? []
           const has = (kind, text) => faults.some((fault) => fault.kind === kind && fault.text.includes(text))
           return has('small_latin', 'planted small') && has('small_hanzi', '埋设小字') && has('contrast', 'planted faint') && has('numbers', '') && has('videos', '')
-        }, 500)
+        }, 100)
         assert.ok(kinds)
         assert.ok((await page.locator('[data-fault]').count()) >= 3, 'the texts are marked')
       })
@@ -153,7 +153,7 @@ export function screens(world) {
 
   describe('the leader', () => {
     it('opens for every number a list of the same count, down to the timeline', async () => {
-      await browsing(world.server, async (browser) => {
+      await visiting(world.desks, async (browser) => {
         const leader = await leaderOf(browser)
         await until(30_000, async () => (await leader.numbers.count()) === 7)
         for (let n = 0; n < 7; n += 1) {
@@ -169,7 +169,7 @@ export function screens(world) {
             await number.click()
             await list.waitFor({ timeout: 30_000 })
             return false
-          }, 500)
+          }, 100)
           await number.click()
         }
         await leader.numbers.first().click()

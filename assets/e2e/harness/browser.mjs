@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
@@ -85,6 +85,22 @@ export class Browser {
     return this.context.newPage()
   }
 
+  /** As when somebody pulls the plug: no page says goodbye. The lock of the profile names the process. */
+  async kill() {
+    const gone = new Promise((resolve) => this.context.once('close', resolve))
+    const pid = Number((await readlink(join(this.profile, 'SingletonLock'))).split('-').at(-1))
+    process.kill(pid, 'SIGKILL')
+    await gone
+  }
+
+  /** Forgets who is signed in, what went wrong and what was expected; the browser's first, empty page keeps it open. */
+  async clear() {
+    for (const page of this.context.pages().slice(1)) await page.close()
+    await this.context.clearCookies()
+    this.troubles = []
+    this.#expected = []
+  }
+
   async close() {
     await this.context.close()
     await rm(this.profile, { recursive: true, force: true })
@@ -99,5 +115,15 @@ export async function browsing(server, use, size) {
     browser.check()
   } finally {
     await browser.close()
+  }
+}
+
+/** Opens pages in a browser that stays open for the next, and fails when anything went wrong on them. */
+export async function visiting(browser, use) {
+  try {
+    await use(browser)
+    browser.check()
+  } finally {
+    await browser.clear()
   }
 }
