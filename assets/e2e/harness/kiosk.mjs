@@ -33,6 +33,6 @@ export class Kiosk {
     await this.browser?.close()
     const gone = new Promise((resolve) => this.process.once('exit', resolve))
     if (this.process.exitCode === null && this.process.kill()) await gone
-    await rm(this.profile, { recursive: true, force: true })
+    await rm(this.profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }) // its children write a moment longer
   }
 }

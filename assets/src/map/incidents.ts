@@ -7,8 +7,13 @@ import { Markers, drawOrder, type Look } from './markers'
 const pulseLimit = 20
 /** One beat; as in TownMap.vue. All beat together, in steps: each step is a picture, and a ring alone would ask for 60 a second. */
 const pulseMs = 2_000
-/** A change is drawn in the next frame, but so long after the last picture: a storm leaves the page smooth. */
+/**
+ * A change is drawn in the next frame, but so long after the last picture. Each is a new picture of the whole map for whoever
+ * puts the page together; in a storm, which is so many changes since the last one, it waits longer and the page stays smooth.
+ */
 const pictureMs = 200
+const stormMs = 800
+const stormChanges = 20
 
 export interface Cases {
   readonly files: ReadonlyMap<number, Case>
@@ -51,6 +56,7 @@ export class Incidents {
   #timer: ReturnType<typeof setTimeout> | undefined
   #frame = 0
   #paintedAt = 0
+  #changes = 0 // since then
 
   constructor(map: MapLibre, cases: Cases, serverNow: () => number, look: Look) {
     this.#map = map
@@ -89,6 +95,7 @@ export class Incidents {
   }
 
   #changed(change: CaseChange): void {
+    this.#changes += 1
     if (change.kind === 'all') {
       for (const priority of drawOrder) this.#spots[priority].clear()
       for (const file of this.#cases.files.values()) this.#put(file)
@@ -122,9 +129,13 @@ export class Incidents {
   }
 
   #draw(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#frame = requestAnimationFrame(() => this.#paint())
-    }, Math.max(0, this.#paintedAt + pictureMs - performance.now()))
+    const wait = () => this.#paintedAt + (this.#changes > stormChanges ? stormMs : pictureMs) - performance.now()
+    const due = () => {
+      const left = wait()
+      if (left > 0) this.#timer = setTimeout(due, left)
+      else this.#frame = requestAnimationFrame(() => this.#paint())
+    }
+    this.#timer ??= setTimeout(due, Math.max(0, wait()))
   }
 
   #paint(): void {
@@ -132,6 +143,7 @@ export class Incidents {
     cancelAnimationFrame(this.#frame)
     this.#timer = undefined
     this.#paintedAt = performance.now()
+    this.#changes = 0
     const { clientWidth: w, clientHeight: h } = this.#map.getContainer()
     const { density } = this.#look
     this.#size(w, h, density)
