@@ -120,11 +120,15 @@ func same(a, b orb.Geometry) bool {
 	return orb.Equal(a, b)
 }
 
-// tool runs a program of GDAL or SQLite; without it the test is skipped.
+// tool runs a program of GDAL or SQLite; without it the test is skipped, and fails in CI.
 func tool(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skip(name + " is not installed")
+		why := name + " is not installed (apt-get install gdal-bin)"
+		if os.Getenv("CI") != "" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
 	}
 	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
 	if err != nil {
