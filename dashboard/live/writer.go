@@ -94,14 +94,16 @@ func month(at time.Time) time.Time { return time.Date(at.Year(), at.Month(), 1, 
 
 // Writer is the way into the log for what happens often: the group commit of a node. One goroutine takes what has queued up
 // while the last COMMIT was under way and writes it in one transaction of two round trips: lock the head and ask; store and
-// commit. A change that comes alone costs no more than its own transaction would.
+// commit. A change that comes alone costs no more than its own transaction would. Where other nodes write too, the head is
+// locked by a round trip of its own, and what came in while it was waited for is taken along.
 type Writer struct {
 	config *pgx.ConnConfig
 	log    *slog.Logger
 	queue  chan *Entry
 
-	conn   *pgx.Conn // Run's
+	conn   *pgx.Conn // Run's, as is what follows
 	months map[time.Time]bool
+	shared bool // another node was met at the head
 
 	batches prometheus.Histogram
 	wait    prometheus.Histogram
@@ -117,6 +119,9 @@ func NewWriter(config *pgx.ConnConfig, log *slog.Logger) *Writer {
 	config.RuntimeParams["application_name"] = "gridwall writer"
 	// The same few statements over and over: planning them anew would be a fifth of a lone change's time.
 	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	// And each finds its rows by an index: a plan made while the tables were small must not be the plan when they are large.
+	config.RuntimeParams["enable_seqscan"] = "off"
+	config.RuntimeParams["jit"] = "off"
 	return &Writer{
 		config: config, log: log, queue: make(chan *Entry, queueSize), months: map[time.Time]bool{},
 		batches: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gridwall_live_write_batch_size", Help: "Changes written by one transaction.",
@@ -199,7 +204,7 @@ func (w *Writer) Run(ctx context.Context) error {
 		if entries == nil {
 			break
 		}
-		w.write(ctx, entries)
+		w.write(ctx, entries, false)
 	}
 	for {
 		select {
@@ -219,7 +224,11 @@ func (w *Writer) gather(ctx context.Context) []*Entry {
 		return nil
 	case first = <-w.queue:
 	}
-	entries := []*Entry{first}
+	return w.more([]*Entry{first})
+}
+
+// more adds what has come by now.
+func (w *Writer) more(entries []*Entry) []*Entry {
 	for len(entries) < maxBatch {
 		select {
 		case e := <-w.queue:
@@ -251,7 +260,7 @@ func (e *Entry) answer(err error) {
 }
 
 // write brings the entries into the log, over every loss of the database, as long as somebody waits for one of them.
-func (w *Writer) write(ctx context.Context, entries []*Entry) {
+func (w *Writer) write(ctx context.Context, entries []*Entry, alone bool) {
 	var doubt *head // where a transaction ends of which nobody knows yet whether it was committed
 	for pause := time.Duration(0); ; pause = min(2*pause+50*time.Millisecond, time.Second) {
 		if doubt == nil {
@@ -283,7 +292,7 @@ func (w *Writer) write(ctx context.Context, entries []*Entry) {
 			}
 		} else {
 			var b *Batch
-			if b, err = w.try(ctx, entries); err == nil {
+			if b, err = w.try(ctx, &entries, alone); err == nil {
 				w.settle(entries)
 				return
 			}
@@ -297,7 +306,7 @@ func (w *Writer) write(ctx context.Context, entries []*Entry) {
 				return
 			case !gone && !passing(err): // one of them is to blame: each alone
 				for i := range entries {
-					w.write(ctx, entries[i:i+1:i+1])
+					w.write(ctx, entries[i:i+1], true)
 				}
 				return
 			}
@@ -337,24 +346,37 @@ WITH stored AS (
 moved AS (UPDATE event_head SET seq = $8, hash = $9)
 SELECT pg_notify('event', '')`
 
-// try makes one transaction of the entries. A batch beside the error says that the COMMIT was on its way.
-func (w *Writer) try(ctx context.Context, entries []*Entry) (*Batch, error) {
+// unshared is how long a round trip to the head takes at most when nobody else holds it.
+const unshared = 3 * time.Millisecond
+
+// try makes one transaction of the entries, and of those that it takes along unless they are to be alone. A batch beside the
+// error says that the COMMIT was on its way.
+func (w *Writer) try(ctx context.Context, entries *[]*Entry, alone bool) (*Batch, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
 	defer cancel()
 	if err := w.connect(ctx); err != nil {
 		return nil, err
 	}
-	for _, e := range entries { // an attempt before may have come to something else
-		e.Err, e.Seq = nil, 0
-	}
 	b := &Batch{months: map[time.Time]bool{}}
 	var ask pgx.Batch
 	ask.Queue("BEGIN")
 	ask.Queue(lockHead).QueryRow(func(row pgx.Row) error { return row.Scan(&b.head.seq, &b.head.hash) })
-	decisions := takeAll(&ask, entries)
+	began := time.Now()
+	if w.shared && !alone {
+		if err := w.conn.SendBatch(ctx, &ask).Close(); err != nil {
+			return nil, w.rollback(ctx, err)
+		}
+		w.shared = time.Since(began) > unshared
+		*entries, ask = take(w.more(*entries)), pgx.Batch{}
+	}
+	for _, e := range *entries { // an attempt before may have come to something else
+		e.Err, e.Seq = nil, 0
+	}
+	decisions := takeAll(&ask, *entries)
 	if err := w.conn.SendBatch(ctx, &ask).Close(); err != nil {
 		return nil, w.rollback(ctx, err)
 	}
+	w.shared = w.shared || time.Since(began) > unshared
 	for _, decide := range decisions {
 		decide(b)
 	}
