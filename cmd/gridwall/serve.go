@@ -235,6 +235,7 @@ func openPool(ctx context.Context, url string, log *slog.Logger) (*pgxpool.Pool,
 		return nil, err
 	}
 	config.MaxConns = max(config.MaxConns, 32)
+	config.ConnConfig.RuntimeParams["jit"] = "off" // to compile a query takes longer than to answer any of ours
 	return pgxpool.NewWithConfig(ctx, config)
 }
 
