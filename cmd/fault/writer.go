@@ -36,6 +36,24 @@ type posted struct {
 	repeats int // sendings after the first
 }
 
+// visitor is a writer's choice of a node: as clients do, it stays with one that answers, and now and then it comes to another.
+// Were each request sent to a node by chance, all writers would soon wait at the one that is ill.
+type visitor struct {
+	*rand.Rand
+	node, left int
+}
+
+const stay = 50
+
+func (v *visitor) visit(nodes []string) string {
+	if v.left--; v.left < 0 {
+		v.node, v.left = v.IntN(len(nodes)), stay
+	}
+	return nodes[v.node]
+}
+
+func (v *visitor) leave(nodes []string) { v.node, v.left = (v.node+1)%len(nodes), stay }
+
 // desk is where writers keep what they did.
 type desk struct {
 	client *http.Client
@@ -65,10 +83,11 @@ func (d *desk) take() posted {
 // write posts one case after the other until stop is closed; what is under way is asked for until it is answered or ctx
 // ends. All but the last case of a round are moved to their end, so that the table of open cases stays small.
 func (d *desk) write(ctx context.Context, stop <-chan struct{}, name string, random *rand.Rand) {
+	v := &visitor{Rand: random}
 	for n := 0; ; n++ {
 		at := d.places[random.IntN(len(d.places))]
 		t := try{key: name + "-" + strconv.Itoa(n)}
-		d.report(ctx, &t, at, random)
+		d.report(ctx, &t, at, v)
 		select {
 		case <-stop:
 			d.keep(t)
@@ -76,7 +95,7 @@ func (d *desk) write(ctx context.Context, stop <-chan struct{}, name string, ran
 		default:
 		}
 		if t.acked {
-			t.moved = d.move(ctx, t, random)
+			t.moved = d.move(ctx, t, v)
 		}
 		d.keep(t)
 	}
@@ -88,7 +107,7 @@ func (d *desk) keep(t try) {
 	d.mu.Unlock()
 }
 
-func (d *desk) report(ctx context.Context, t *try, at place, random *rand.Rand) {
+func (d *desk) report(ctx context.Context, t *try, at place, v *visitor) {
 	body, err := json.Marshal(map[string]any{"flow": "incident", "priority": "normal", "title": "污水外溢 " + at.cell, "description": t.key,
 		"location": map[string]float64{"lon": at.lon, "lat": at.lat}})
 	if err != nil {
@@ -100,7 +119,7 @@ func (d *desk) report(ctx context.Context, t *try, at place, random *rand.Rand) 
 		Number string
 		Seq    int64
 	}
-	status := d.insist(ctx, "/api/v1/cases", t.key, body, &made, random, nil)
+	status := d.insist(ctx, "/api/v1/cases", t.key, body, &made, v, nil)
 	switch status {
 	case 0: // never answered
 	case http.StatusCreated:
@@ -114,9 +133,9 @@ func (d *desk) report(ctx context.Context, t *try, at place, random *rand.Rand) 
 }
 
 // move closes a case with one move. A repeated move is refused, and then the case shows that the first was done.
-func (d *desk) move(ctx context.Context, t try, random *rand.Rand) bool {
+func (d *desk) move(ctx context.Context, t try, v *visitor) bool {
 	path := fmt.Sprintf("/api/v1/cases/%d", t.id)
-	status := d.insist(ctx, path+"/moves", t.key+"-move", []byte(`{"move":"reject","note":"不属于受理范围"}`), nil, random, func(node string) bool {
+	status := d.insist(ctx, path+"/moves", t.key+"-move", []byte(`{"move":"reject","note":"不属于受理范围"}`), nil, v, func(node string) bool {
 		var c struct{ State string }
 		return d.send(ctx, node, "GET", path, "", nil, &c) == http.StatusOK && c.State == "rejected"
 	})
@@ -128,20 +147,20 @@ func (d *desk) move(ctx context.Context, t try, random *rand.Rand) bool {
 
 // insist sends a request with its key to one node after the other until it is answered for good, and returns the status;
 // 0 when ctx ended before. done asks whether a refused repetition means that the first sending was carried out.
-func (d *desk) insist(ctx context.Context, path, key string, body []byte, into any, random *rand.Rand, done func(node string) bool) int {
-	node := random.IntN(len(d.nodes))
+func (d *desk) insist(ctx context.Context, path, key string, body []byte, into any, v *visitor, done func(node string) bool) int {
 	for n := 0; ctx.Err() == nil; n++ {
 		if n > 0 {
 			d.mu.Lock()
 			d.repeats++
 			d.mu.Unlock()
 		}
-		status := d.send(ctx, d.nodes[node], "POST", path, key, body, into)
+		node := v.visit(d.nodes)
+		status := d.send(ctx, node, "POST", path, key, body, into)
 		switch {
 		case status == http.StatusOK || status == http.StatusCreated:
 			return status
 		case status == http.StatusConflict && done != nil: // the transport repeats by itself what a reset cut, so the first may have been refused too
-			if done(d.nodes[node]) {
+			if done(node) {
 				return http.StatusOK
 			}
 			if n > 50 {
@@ -150,12 +169,12 @@ func (d *desk) insist(ctx context.Context, path, key string, body []byte, into a
 		case status >= 400 && status < 500 && status != http.StatusTooManyRequests:
 			return status
 		}
-		wait := time.Duration(20+random.IntN(100)) * time.Millisecond
+		wait := time.Duration(20+v.IntN(100)) * time.Millisecond
 		if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-			wait += time.Duration(random.IntN(900)) * time.Millisecond // Retry-After is 1 s; the nodes are three
+			wait += time.Duration(v.IntN(900)) * time.Millisecond // Retry-After is 1 s; the nodes are three
 		}
 		pause(ctx, wait)
-		node = (node + 1) % len(d.nodes)
+		v.leave(d.nodes)
 	}
 	return 0
 }
