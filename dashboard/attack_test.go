@@ -239,3 +239,21 @@ func TestWhatIsOverIsNotGoodAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestAProfileIsForTheAdministratorAndBounded(t *testing.T) {
+	h := open(t)
+	if a := h.ask(access.Admin, "GET", "/debug/pprof/cpu?seconds=1", nil); a.code != http.StatusOK || len(a.body) < 2 || a.body[0] != 0x1f || a.body[1] != 0x8b {
+		t.Errorf("a profile of the processor: %d, %d bytes, want what gzip wrote", a.code, len(a.body))
+	}
+	if a := h.ask(access.Admin, "GET", "/debug/pprof/heap", nil); a.code != http.StatusOK || len(a.body) == 0 {
+		t.Errorf("a profile of the heap: %d, %d bytes", a.code, len(a.body))
+	}
+	for path, want := range map[string]string{"/debug/pprof/cpu?seconds=61": "seconds_invalid", "/debug/pprof/cmdline": "unknown_profile"} {
+		if code, _ := h.ask(access.Admin, "GET", path, nil).problem(); code != want {
+			t.Errorf("%s: %q, want %s", path, code, want)
+		}
+	}
+	if a := h.ask(access.Integrator, "GET", "/debug/pprof/heap", nil); a.code != http.StatusForbidden {
+		t.Errorf("an integrator's profile: %d", a.code)
+	}
+}

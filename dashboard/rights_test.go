@@ -83,7 +83,7 @@ func (x things) request(l api.Line) (method, path string) {
 		id = "C1"
 	}
 	return method, strings.NewReplacer("{id}", id, "{code}", x.grid, "{$}", "", "{layer}", "grids", "{z}", "1", "{x}", "1", "{y}", "1", "{screen}", "1",
-		"{flow}", "incident", "{collection}", "grids", "{item}", "x", "{session}", "none", "/{file}", fileOf(path)).Replace(path)
+		"{flow}", "incident", "{collection}", "grids", "{item}", "x", "{session}", "none", "{profile}", "goroutine", "/{file}", fileOf(path)).Replace(path)
 }
 
 func fileOf(path string) string {

@@ -54,6 +54,7 @@ const (
 	AlarmSOS         Right = "alarm.sos"    // call for help
 	AuditRead        Right = "audit.read"
 	MetricsRead      Right = "metrics.read"
+	ProfileRead      Right = "profile.read" // what a node does with its processor and memory
 	EvaluationRead   Right = "evaluation.read"
 	EvaluationManage Right = "evaluation.manage" // formulas and weights
 	NumbersRead      Right = "numbers.read"      // mobile and identity numbers in what people wrote; masked without it
@@ -64,7 +65,7 @@ const (
 var centre = []Right{SessionRead, NumbersRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead, EvaluationRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS, EvaluationRead, EvaluationManage},
+	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, ProfileRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS, EvaluationRead, EvaluationManage},
 	Operator:   slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
 	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, EvaluationManage, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
@@ -79,7 +80,7 @@ var rights = map[Role][]Right{
 }
 
 // central are rights over the whole town: an account of one grid has none of them, whatever its role.
-var central = []Right{GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead, EvaluationManage}
+var central = []Right{GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead, ProfileRead, EvaluationManage}
 
 // Identity is who asks.
 type Identity struct {

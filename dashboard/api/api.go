@@ -110,6 +110,7 @@ func (s *Server) routes() []route {
 		{"GET /healthz", open, s.health, "Is the process alive"},
 		{"GET /readyz", access.SessionRead, s.ready, "Is the database reachable and the map loaded"},
 		{"GET /metrics", access.MetricsRead, s.metrics, "Metrics for Prometheus"},
+		{"GET /debug/pprof/{profile}", access.ProfileRead, s.profile, "A profile of this node for go tool pprof: cpu (seconds), heap, goroutine, allocs, block, mutex, threadcreate"},
 		{"GET /api/v1/openapi.json", access.SessionRead, s.openAPI, "This document"},
 
 		{"POST /api/v1/session", open, s.signIn, "Sign in with {username, password}; sets the session cookie"},

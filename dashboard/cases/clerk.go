@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +70,10 @@ SELECT k.account, k.key, i.sum, i.case_id, i.seq
 FROM unnest($1::int[], $2::text[]) AS k (account, key)
 CROSS JOIN LATERAL (SELECT sum, case_id, seq FROM idempotency WHERE account = k.account AND key = k.key LIMIT 1) AS i`
 	takeIDs     = `SELECT nextval('case_file_id_seq') FROM generate_series(1, $1)`
-	readSerials = `SELECT prefix, last FROM case_serial WHERE prefix = ANY($1)`
+	// What every report asks for, as one statement: a report that comes alone would pay for each.
+	takeNumbers = `
+SELECT ARRAY(SELECT nextval('case_file_id_seq') FROM generate_series(1, $1)),
+    ARRAY(SELECT COALESCE((SELECT last FROM case_serial WHERE prefix = p.prefix), 0) FROM unnest($2::text[]) WITH ORDINALITY AS p (prefix, n) ORDER BY n)`
 	readPhotos  = `SELECT id, account, at, case_id IS NOT NULL FROM photo WHERE id = ANY($1)`
 	claimPhoto  = `UPDATE photo SET case_id = $2, n = $3, kind = $4 WHERE id = $1`
 )
@@ -157,23 +161,15 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 	known := askKeys(ask, accounts, keys)
 	// Never kept for later: a crash sets the sequence back to what was committed, and ids follow the log.
 	var ids []int64
-	ask.Queue(takeIDs, len(entries)).Query(func(rows pgx.Rows) (err error) {
-		ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-		slices.Sort(ids)
-		return err
-	})
 	serials := map[string]int{}
-	list := make([]string, 0, len(prefixes))
-	for p := range prefixes {
-		list = append(list, p)
-	}
-	ask.Queue(readSerials, list).Query(func(rows pgx.Rows) error {
-		var prefix string
-		var last int
-		_, err := pgx.ForEachRow(rows, []any{&prefix, &last}, func() error {
-			serials[prefix] = last
-			return nil
-		})
+	list := slices.Collect(maps.Keys(prefixes))
+	ask.Queue(takeNumbers, len(entries), list).QueryRow(func(row pgx.Row) error {
+		var last []int
+		err := row.Scan(&ids, &last)
+		slices.Sort(ids)
+		for i, n := range last {
+			serials[list[i]] = n
+		}
 		return err
 	})
 	stored := uploads{}

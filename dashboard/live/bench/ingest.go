@@ -91,7 +91,7 @@ func (h *house) ingest(ctx context.Context) error {
 
 // clear empties what the designs wrote, so that no round pays for the one before.
 func (h *house) clear(ctx context.Context) error {
-	if _, err := h.pool.Exec(ctx, `TRUNCATE case_file, case_answer, case_move, case_clock, case_serial, idempotency, photo, event`); err != nil {
+	if _, err := h.pool.Exec(ctx, `TRUNCATE case_file, case_serial, idempotency, photo, event CASCADE`); err != nil {
 		return err
 	}
 	_, err := h.pool.Exec(ctx, `UPDATE event_head SET seq = 0, hash = decode(repeat('00', 32), 'hex'), kept_seq = 0, kept_hash = decode(repeat('00', 32), 'hex'), log = gen_random_uuid()`)
