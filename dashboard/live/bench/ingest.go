@@ -8,6 +8,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -288,4 +291,48 @@ func (h *house) overload(ctx context.Context) error {
 	verdict("p99 of what was accepted, ms", t.p99, "≤", 10_000)
 	verdict("memory afterwards, of a node just started", after/needed, "≤", 1.5)
 	return nil
+}
+
+// profile shows where a node's processor time goes while 64 writers report; the profile is left in the folder for temporary files.
+func (h *house) profile(ctx context.Context) error {
+	s, err := h.serve(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	h.crew(ctx, s.addr, 64, 3*time.Second, nil)
+	length, file := 2*h.scale.ingest, filepath.Join(os.TempDir(), "gridwall-cpu.pprof")
+	taken := make(chan error, 1)
+	go func() {
+		taken <- h.download(ctx, fmt.Sprintf("http://%s/debug/pprof/cpu?seconds=%.0f", s.addr, length.Seconds()-1), file)
+	}()
+	t := h.crew(ctx, s.addr, 64, length, nil)
+	if err := <-taken; err != nil {
+		return err
+	}
+	fmt.Printf("\n# profile: 64 writers, %.0f tx/s, ack p50 %.1f ms, p99 %.1f ms\n", t.perSecond, t.p50, t.p99)
+	top := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-cum", "-nodecount", "60", file)
+	top.Stdout, top.Stderr = os.Stdout, os.Stderr
+	return top.Run()
+}
+
+func (h *house) download(ctx context.Context, url, name string) error {
+	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+h.tokens[0])
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %d %s", url, answer.StatusCode, text)
+	}
+	return os.WriteFile(name, text, 0o644)
 }
