@@ -38,6 +38,8 @@ func TestEveryFaultInMidPlayIsToldAndOver(t *testing.T) {
 		{"another password", streamtest.Refuse, streams.AuthFailed},
 		{"no keyframe", streamtest.NoKeyframe, streams.NoKeyframe},
 		{"another codec", streamtest.OtherCodec, streams.WrongCodec},
+		{"forgets its sessions", streamtest.Forget, streams.Offline},
+		{"answers a byte at a time", streamtest.Drip, streams.Offline},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -68,6 +70,45 @@ func TestEveryFaultInMidPlayIsToldAndOver(t *testing.T) {
 				}
 			}
 			recovered(t, h, r)
+		})
+	}
+}
+
+// A line that damages some packets costs pictures and not the camera; people are told, and no longer once it is in order.
+func TestALineThatDamagesPacketsIsToldAndOver(t *testing.T) {
+	for name, fault := range map[string]streamtest.Fault{"loses": streamtest.Loss, "swaps": streamtest.Reorder, "cuts": streamtest.Truncate} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			room := cameras(t, streamtest.Config{Cameras: one})
+			h := hub(t, streams.Config{Sweep: never})
+			h.Set([]streams.Camera{{ID: "C001", URL: room.URL("C001")}})
+			r := open(t, h, "C001")
+			recovered(t, h, r)
+			for _, now := range []struct {
+				fault streamtest.Fault
+				state streams.State
+			}{{fault, streams.Late}, {streamtest.Healthy, streams.Live}} {
+				if err := room.SetFault("C001", now.fault); err != nil {
+					t.Fatal(err)
+				}
+				last := packet(t, r).Packet
+				for end := time.Now().Add(time.Minute); ; {
+					p := packet(t, r).Packet
+					if p.Time <= last.Time {
+						t.Fatalf("the time line goes from %v to %v", last.Time, p.Time)
+					}
+					status, _ := h.Status("C001")
+					if last = p; status.State == now.state {
+						if lost := status.Reason != (streams.Text{}); lost != (now.state == streams.Late) {
+							t.Errorf("%s with the words %q", status.State, status.Reason.Zh)
+						}
+						break
+					}
+					if time.Now().After(end) {
+						t.Fatalf("the camera is %+v", status)
+					}
+				}
+			}
 		})
 	}
 }

@@ -41,7 +41,7 @@ var metricDescs = []metricDesc{
 		func(m *metrics) float64 { return float64(m.bytesOut.Load()) }),
 	metric("frames_lost_total", "Access units that readers lost because they were slow.", prometheus.CounterValue,
 		func(m *metrics) float64 { return float64(m.lost.Load()) }),
-	metric("frames_damaged_total", "Access units left out because a part was lost or broken.", prometheus.CounterValue,
+	metric("frames_damaged_total", "Access units left out because a part of them, or of one before, was lost or broken.", prometheus.CounterValue,
 		func(m *metrics) float64 { return float64(m.damaged.Load()) }),
 	metric("camera_losses_total", "Pulls that ended because the camera was lost or refused.", prometheus.CounterValue,
 		func(m *metrics) float64 { return float64(m.reconnects.Load()) }),

@@ -105,6 +105,8 @@ func diagnose(err error) (State, Text) {
 		return NoKeyframe, Text{"没有收到关键帧,请在摄像机上缩短关键帧间隔", "no keyframe came; shorten the camera's keyframe interval"}
 	case errors.Is(err, rtsp.ErrTimeout):
 		return Stalled, Text{"已连接,但长时间没有画面数据", "connected, but no picture data for a long time"}
+	case errors.Is(err, rtsp.ErrSession):
+		return Offline, Text{"摄像机丢失了会话，正在重新建立；反复出现时请重启摄像机", "the camera has lost the session, which is set up anew; restart the camera if it happens again and again"}
 	case errors.Is(err, rtsp.ErrNotFound):
 		return Offline, Text{"摄像机上没有这一路视频,请检查地址路径", "the camera has no such video; check the path of its address"}
 	case errors.Is(err, rtsp.ErrBadSDP):

@@ -37,6 +37,7 @@ type stream struct {
 	wake    chan struct{}     // closed when the ring grows; nil while nobody waits
 	woken   []chan<- struct{} // of readers that follow many streams
 	same    sameness
+	losses  losses
 	lookAt  time.Time // when the sweep is to look at the pictures again
 	codec   av.CodecData
 	sound   av.CodecData // of this pull; nil: none
@@ -87,7 +88,7 @@ func (s *stream) run(ctx context.Context) {
 		camera, version, locked := s.camera, s.version, s.locked()
 		if !locked {
 			s.playing, s.framed = time.Time{}, time.Time{}
-			s.codec, s.sound = nil, nil
+			s.codec, s.sound, s.losses = nil, nil, losses{since: began}
 			s.clock.resume()
 			if s.status.State == Unknown || s.status.State == Online || s.status.State == Late {
 				s.setStatus(Connecting, Text{})
@@ -193,7 +194,7 @@ func (s *stream) pull(ctx context.Context, camera Camera, version int) error {
 		OnCodec:  s.onCodec,
 		OnSound:  s.onSound,
 		OnPacket: s.onPacket,
-		OnDamage: func() { s.hub.metrics.damaged.Add(1) },
+		OnDamage: s.onDamage,
 	}
 	s.hub.metrics.pulls.Add(1)
 	defer s.hub.metrics.pulls.Add(-1)
@@ -285,6 +286,10 @@ func (s *stream) health(now time.Time) (silence time.Duration) {
 		if s.setStatus(Stalled, stalledReason) {
 			s.trouble()
 		}
+	case now.Sub(later(s.playing, s.framed)) >= s.hub.config.KeyframeWait && s.losses.heavy:
+		if s.setStatus(Stalled, lossReason) {
+			s.trouble()
+		}
 	case now.Sub(later(s.playing, s.framed)) >= s.hub.config.KeyframeWait:
 		reason := Text{
 			fmt.Sprintf("%d 秒内没有收到关键帧,请在摄像机上缩短关键帧间隔", int(s.hub.config.KeyframeWait.Seconds())),
@@ -348,12 +353,24 @@ func (s *stream) onPacket(p av.Packet) {
 	s.framed = now
 	s.ring.add(&Packet{Packet: p, Codec: s.codec, With: s.sound, Sequence: s.frames, Arrived: now})
 	s.frames++
-	if s.same.see(p.Data, p.IsKeyFrame, now) {
+	s.losses.see(now, false)
+	switch {
+	case s.same.see(p.Data, p.IsKeyFrame, now):
 		s.setStatus(Frozen, s.same.reason(now))
-	} else if s.status.State != Live && (s.status.State != Frozen || s.same.moved) {
+	case s.status.State == Frozen && !s.same.moved:
+	case s.losses.heavy:
+		s.setStatus(Late, lossReason)
+	default:
 		s.setStatus(Live, Text{})
 	}
 	s.wakeReaders()
+}
+
+func (s *stream) onDamage() {
+	s.hub.metrics.damaged.Add(1)
+	s.mu.Lock()
+	s.losses.see(time.Now(), true)
+	s.mu.Unlock()
 }
 
 // hear puts sound beside the pictures. It wakes nobody: readers take it with the next picture. s.mu is held.

@@ -13,7 +13,9 @@ import (
 var (
 	// ErrUnauthorized: the camera refuses user or password (401, 403), or wants one and has none.
 	ErrUnauthorized = errors.New("rtsp: camera refuses the credentials")
-	// ErrNotFound: the camera answers but has no such path (404, 410, 454).
+	// ErrSession: the camera knows nothing of the session that it has just given (454).
+	ErrSession = errors.New("rtsp: camera has lost the session")
+	// ErrNotFound: the camera answers but has no such path (404, 410).
 	ErrNotFound = errors.New("rtsp: camera has no such path")
 	// ErrBadURL: the camera's address is not rtsp:// or rtsps:// with a host.
 	ErrBadURL = errors.New("rtsp: address must be rtsp://host[:port]/path or rtsps://…")
@@ -59,8 +61,10 @@ func classify(err error) error {
 		switch status.Code {
 		case base.StatusUnauthorized, base.StatusForbidden:
 			return ErrUnauthorized
-		case base.StatusNotFound, base.StatusGone, base.StatusSessionNotFound:
+		case base.StatusNotFound, base.StatusGone:
 			return ErrNotFound
+		case base.StatusSessionNotFound:
+			return ErrSession
 		case base.StatusUnsupportedTransport:
 			return errTransport
 		}

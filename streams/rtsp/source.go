@@ -56,7 +56,7 @@ type Source struct {
 	// OnClock is told how far the camera's clock is ahead of ours, as often as it says so: by the Date of its answer, by
 	// RTCP sender reports (then less what the network takes). nil: nobody asks.
 	OnClock func(ahead time.Duration, from string)
-	// OnDamage is told of each access unit that was left out because a part of it was lost or broken.
+	// OnDamage is told of each access unit that was left out because a part of it, or of one before it, was lost or broken.
 	OnDamage func()
 
 	mu sync.Mutex // over UDP each track has a goroutine of its own

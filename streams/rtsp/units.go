@@ -15,6 +15,7 @@ type units struct {
 	sets   [][]byte
 	ready  bool // codec told
 	open   bool // a keyframe was seen and nothing lost since
+	begun  bool // something was shown
 	fresh  bool // since the keyframe that opened it only leading pictures came: they need what was never received
 	dts    extractor
 }
@@ -97,11 +98,12 @@ func (u *units) write(au [][]byte, pts int64, lost loss) {
 		u.fresh = false
 	}
 	if !u.open || !u.ready {
-		if lost != whole {
+		if lost != whole || u.begun {
 			u.damaged()
 		}
 		return
 	}
+	u.begun = true
 	dts, ok := u.decodeTime(kept, pts, keyframe)
 	if !ok {
 		u.damaged()

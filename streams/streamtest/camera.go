@@ -12,6 +12,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/format"
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtph264"
 	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
 )
 
 const frameInterval = 40 * time.Millisecond
@@ -52,17 +53,19 @@ func (c *camera) dark() bool {
 
 func (c *camera) refuses() bool { return c.is(Refuse) }
 
-func (c *camera) is(f Fault) bool {
+func (c *camera) now() Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.fault == f
+	return c.fault
 }
+
+func (c *camera) is(f Fault) bool { return c.now() == f }
 
 func (c *camera) setFault(f Fault) {
 	c.mu.Lock()
 	c.fault, c.frozen = f, nil
 	c.mu.Unlock()
-	if f == Dark || f == Refuse || f == BadSDP || f == OtherCodec {
+	if f == Dark || f == Refuse || f == BadSDP || f == OtherCodec || f == Drip {
 		c.drop()
 	}
 }
@@ -178,6 +181,7 @@ func (c *camera) play(ctx context.Context) {
 		return
 	}
 	media := stream.Desc.Medias[0]
+	var line line
 	show := newShow(c)
 	began := time.Now()
 	tick := time.NewTimer(0)
@@ -199,7 +203,7 @@ func (c *camera) play(ctx context.Context) {
 		if c.is(Freeze) {
 			nalus = c.freeze(nalus)
 		}
-		if send := !c.is(Stall) && !c.is(Mute); send && !(c.is(NoKeyframe) && nalus[0][0]&0x1f == nalSPS) {
+		if send := !c.is(Stall) && !c.is(Mute) && !c.is(Forget); send && !(c.is(NoKeyframe) && nalus[0][0]&0x1f == nalSPS) {
 			packets, err := encoder.Encode(nalus)
 			if err != nil {
 				return
@@ -207,6 +211,8 @@ func (c *camera) play(ctx context.Context) {
 			stamp := uint32(due.Sub(origin) / (time.Second / 10000) * 9)
 			for _, packet := range packets {
 				packet.Timestamp = stamp
+			}
+			for _, packet := range line.carry(packets, c.now()) {
 				if stream.WritePacketRTPWithNTP(media, packet, due) != nil {
 					return
 				}
@@ -214,6 +220,34 @@ func (c *camera) play(ctx context.Context) {
 		}
 		tick.Reset(time.Until(due.Add(frameInterval)))
 	}
+}
+
+// line is what lies between the camera's encoder and its socket: one in oneIn packets does not get through as it was sent.
+type line struct{ packets int }
+
+const oneIn = 200
+
+func (l *line) carry(packets []*rtp.Packet, f Fault) (arrive []*rtp.Packet) {
+	if f == Reorder && len(packets) > 1 {
+		if l.packets += len(packets); l.packets >= oneIn {
+			l.packets = 0
+			packets[0], packets[1] = packets[1], packets[0]
+		}
+	}
+	if f != Loss && f != Truncate {
+		return packets
+	}
+	for _, p := range packets {
+		l.packets++
+		switch hit := l.packets%oneIn == 0; {
+		case hit && f == Loss:
+			continue
+		case hit:
+			p.Payload = p.Payload[:len(p.Payload)/2]
+		}
+		arrive = append(arrive, p)
+	}
+	return arrive
 }
 
 // freeze returns the picture that stands still: the first that could be decoded alone since the camera froze, whoever asks.

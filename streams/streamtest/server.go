@@ -67,6 +67,11 @@ const (
 	NoKeyframe       // sends no picture that a decoder could start with
 	OtherCodec       // describes MPEG-4 video
 	Freeze           // sends the same picture for ever
+	Loss             // one packet in 200 never arrives
+	Reorder          // one packet in 200 arrives after the one behind it
+	Truncate         // one packet in 200 arrives without its end
+	Forget           // sends nothing to the sessions that play, and answers 454 to those that want to
+	Drip             // answers a byte at a time
 )
 
 // Server is the room. New is the only way to make one; Run must run.
@@ -193,14 +198,24 @@ type handler Server
 
 func (h *handler) camera(path string) *camera { return h.cameras[strings.Trim(path, "/")] }
 
-// OnRequest hangs up on behalf of cameras that are dark.
+// OnRequest hangs up on behalf of cameras that are dark, and drips on behalf of those that do.
 func (h *handler) OnRequest(conn *gortsplib.ServerConn, req *base.Request) {
 	if req.URL == nil {
 		return
 	}
 	path, _, _ := strings.Cut(strings.Trim(req.URL.Path, "/"), "/")
-	if c := h.camera(path); c != nil && c.dark() {
+	c := h.camera(path)
+	if c == nil {
+		return
+	}
+	if c.dark() {
 		_ = conn.NetConn().Close()
+	}
+	for answer := "RTSP/1.0 200 OK\r\nServer: " + strings.Repeat("drip, ", 1000); c.is(Drip) && answer != ""; answer = answer[1:] {
+		if _, err := conn.NetConn().Write([]byte(answer[:1])); err != nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 
@@ -235,6 +250,9 @@ func (h *handler) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response,
 	c := h.camera(ctx.Path)
 	if c == nil {
 		return &base.Response{StatusCode: base.StatusNotFound}, nil
+	}
+	if c.is(Forget) {
+		return &base.Response{StatusCode: base.StatusSessionNotFound}, nil
 	}
 	c.join(ctx.Session, ctx.Conn)
 	return &base.Response{StatusCode: base.StatusOK}, nil
