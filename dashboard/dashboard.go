@@ -213,6 +213,7 @@ func (d *Dashboard) Run(ctx context.Context) error {
 
 // heard brings this node's memory up to date before its clients learn of a change.
 func (d *Dashboard) heard(ctx context.Context, e live.Event) {
+	d.writer.Heard(e.Seq)
 	var err error
 	switch e.Type {
 	case "grid.changed", "building.changed", "backdrop.changed":

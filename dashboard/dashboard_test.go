@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -322,6 +323,59 @@ func TestARepeatedReportIsOneCase(t *testing.T) {
 	if code, _ := a.problem(); a.code != http.StatusConflict || code != "key_reused" {
 		t.Errorf("the key with another report: %d %s", a.code, a.body)
 	}
+}
+
+// Reports that come alone, between moves and repetitions: ids and numbers follow the log, without a hole.
+func TestCasesThatComeAloneAreNumberedInTurn(t *testing.T) {
+	h := open(t)
+	type made struct {
+		ID, Seq int64
+		Number  string
+	}
+	var last made
+	var title string
+	for i := range 60 {
+		switch {
+		case i%7 == 3: // the one before, again
+			a := h.ask(access.Officer, "POST", "/api/v1/cases", report(title), "Idempotency-Key", title)
+			var again made
+			if err := json.Unmarshal(a.body, &again); a.code != http.StatusCreated || err != nil || again != last {
+				t.Fatalf("%s again: %d %s, the first was %+v", title, a.code, a.body, last)
+			}
+		case i%5 == 4:
+			if a := h.move(access.Specialist, last.ID, map[string]any{"move": "verify"}); a.code != http.StatusOK {
+				t.Fatalf("move: %d %s", a.code, a.body)
+			}
+		default:
+			title = fmt.Sprint("alone ", i)
+			a := h.ask(access.Officer, "POST", "/api/v1/cases", report(title), "Idempotency-Key", title)
+			var c made
+			if err := json.Unmarshal(a.body, &c); a.code != http.StatusCreated || err != nil {
+				t.Fatalf("%d %s", a.code, a.body)
+			}
+			if last.ID != 0 && (c.ID <= last.ID || c.Seq <= last.Seq || serialOf(t, c.Number) != serialOf(t, last.Number)+1) {
+				t.Errorf("%+v follows %+v", c, last)
+			}
+			last = c
+		}
+	}
+	var next int64
+	if err := h.pool.QueryRow(t.Context(), `SELECT nextval('case_file_id_seq')`).Scan(&next); err != nil || next <= last.ID {
+		t.Errorf("the next id is %d, after %d, %v", next, last.ID, err)
+	}
+	if events, err := live.Verify(t.Context(), h.pool); err != nil {
+		t.Errorf("%d events, %v", events, err)
+	}
+}
+
+// serialOf is the number of the day at the end of a case's number.
+func serialOf(t *testing.T, number string) int {
+	t.Helper()
+	n, err := strconv.Atoi(number[len(number)-5:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestAReportThatLacksSomethingIsToldWhat(t *testing.T) {

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -69,13 +70,14 @@ const (
 SELECT k.account, k.key, i.sum, i.case_id, i.seq
 FROM unnest($1::int[], $2::text[]) AS k (account, key)
 CROSS JOIN LATERAL (SELECT sum, case_id, seq FROM idempotency WHERE account = k.account AND key = k.key LIMIT 1) AS i`
-	takeIDs     = `SELECT nextval('case_file_id_seq') FROM generate_series(1, $1)`
+	takeIDs = `SELECT nextval('case_file_id_seq') FROM generate_series(1, $1)`
 	// What every report asks for, as one statement: a report that comes alone would pay for each.
 	takeNumbers = `
 SELECT ARRAY(SELECT nextval('case_file_id_seq') FROM generate_series(1, $1)),
     ARRAY(SELECT COALESCE((SELECT last FROM case_serial WHERE prefix = p.prefix), 0) FROM unnest($2::text[]) WITH ORDINALITY AS p (prefix, n) ORDER BY n)`
-	readPhotos  = `SELECT id, account, at, case_id IS NOT NULL FROM photo WHERE id = ANY($1)`
-	claimPhoto  = `UPDATE photo SET case_id = $2, n = $3, kind = $4 WHERE id = $1`
+	stepIDs    = `SELECT setval('case_file_id_seq', GREATEST($1, last_value)) FROM case_file_id_seq`
+	readPhotos = `SELECT id, account, at, case_id IS NOT NULL FROM photo WHERE id = ANY($1)`
+	claimPhoto = `UPDATE photo SET case_id = $2, n = $3, kind = $4 WHERE id = $1`
 )
 
 // uploads are the photos that entries name, as they are stored.
@@ -159,7 +161,6 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 		prefixes[r.prefix(*in.template.Grid, now)] = true
 	}
 	known := askKeys(ask, accounts, keys)
-	// Never kept for later: a crash sets the sequence back to what was committed, and ids follow the log.
 	var ids []int64
 	serials := map[string]int{}
 	list := slices.Collect(maps.Keys(prefixes))
@@ -174,53 +175,98 @@ func (r *Room) takeReports(ask *pgx.Batch, entries []*live.Entry) func(*live.Bat
 	})
 	stored := uploads{}
 	stored.ask(ask, photos)
-
 	return func(b *live.Batch) {
-		var rows reportRows
-		var claims pgx.Batch // of photos, once the cases are there
-		moved := map[string]int{}
-		for i, e := range entries {
-			in := e.Ask.(*reporting)
-			in.c, in.repeats = nil, 0
-			key := keyOf{in.who.Account, in.in.Key}
-			if before, ok := known[key]; ok && in.in.Key != "" {
-				if in.repeats, e.Seq = before.case_, before.seq; !slices.Equal(before.sum, in.in.Sum[:]) {
-					e.Err = ErrKeyReused
+		if bytes.Equal(b.Head(), r.left.head) && len(r.left.serials) < mostSerials { // what other counties have got still holds
+			for prefix, last := range r.left.serials {
+				if _, asked := serials[prefix]; !asked {
+					serials[prefix] = last
 				}
-				continue
-			}
-			if e.Err = stored.usable(in.who, in.pictures); e.Err != nil {
-				continue
-			}
-			prefix := r.prefix(*in.template.Grid, now)
-			if serials[prefix] >= serial {
-				e.Err = fmt.Errorf("case number: more than %d cases in one day", serial)
-				continue
-			}
-			serials[prefix]++
-			moved[prefix] = serials[prefix]
-			c := in.template
-			in.c = &c
-			c.ID, c.Number = ids[i], fmt.Sprintf("%s%05d", prefix, serials[prefix])
-			c.State, c.ReportedAt, c.UpdatedAt, c.open, c.Version = in.flow.Start.To, now, now, true, 1
-			c.Photos, c.Clocks = []Photo{}, []Clock{}
-			r.startClocks(in.flow, &c, "", now, func(k Clock, limit Limit) { rows.clock(&c, k, limit, r.calendar) })
-			stored.claim(&claims, &c, 1, in.pictures)
-			r.name(&c)
-			b.Append(e, live.Draft{Type: "case.reported", At: now, Grid: *c.Grid,
-				Data: change{&c, madeNow{in.flow.Start.Move, nil, c.State, By{in.who.Name, in.who.Role}, now, nil}}})
-			rows.add(&c, in, e.Seq, now)
-			if in.in.Key != "" {
-				known[key] = keyed{in.in.Sum[:], c.ID, e.Seq}
 			}
 		}
-		if len(rows.ids) > 0 {
-			rows.queue(b, moved)
-			for _, q := range claims.QueuedQueries {
-				b.Queue(q.SQL, q.Arguments...)
+		r.decideReports(b, entries, now, known, stored, ids, serials)
+	}
+}
+
+// left is what a batch of reports left: the newest id and each day's last number of a county. It holds as long as the
+// batch's last event is the newest of the log: who takes ids or numbers writes an event, or takes them back.
+type left struct {
+	head    []byte
+	id      int64
+	serials map[string]int
+}
+
+// mostSerials is how many counties' days are remembered.
+const mostSerials = 256
+
+// guessReports decides reports whose days and counties the last batch has met. A key that was used before shows itself when
+// it is stored.
+func (r *Room) guessReports(head []byte, entries []*live.Entry) func(*live.Batch) {
+	if r.left.head == nil || !bytes.Equal(head, r.left.head) {
+		return nil
+	}
+	now := r.clock.Now()
+	ids := make([]int64, len(entries))
+	for i, e := range entries {
+		in := e.Ask.(*reporting)
+		if _, ok := r.left.serials[r.prefix(*in.template.Grid, now)]; !ok || len(in.pictures) > 0 {
+			return nil
+		}
+		ids[i] = r.left.id + 1 + int64(i)
+	}
+	serials := maps.Clone(r.left.serials)
+	return func(b *live.Batch) {
+		b.Queue(stepIDs, ids[len(ids)-1])
+		r.decideReports(b, entries, now, map[keyOf]keyed{}, nil, ids, serials)
+	}
+}
+
+// decideReports makes cases of the reports, with these ids and the numbers that follow serials.
+func (r *Room) decideReports(b *live.Batch, entries []*live.Entry, now time.Time, known map[keyOf]keyed, stored uploads, ids []int64, serials map[string]int) {
+	var rows reportRows
+	var claims pgx.Batch // of photos, once the cases are there
+	moved := map[string]int{}
+	for i, e := range entries {
+		in := e.Ask.(*reporting)
+		in.c, in.repeats = nil, 0
+		key := keyOf{in.who.Account, in.in.Key}
+		if before, ok := known[key]; ok && in.in.Key != "" {
+			if in.repeats, e.Seq = before.case_, before.seq; !slices.Equal(before.sum, in.in.Sum[:]) {
+				e.Err = ErrKeyReused
 			}
+			continue
+		}
+		if e.Err = stored.usable(in.who, in.pictures); e.Err != nil {
+			continue
+		}
+		prefix := r.prefix(*in.template.Grid, now)
+		if serials[prefix] >= serial {
+			e.Err = fmt.Errorf("case number: more than %d cases in one day", serial)
+			continue
+		}
+		serials[prefix]++
+		moved[prefix] = serials[prefix]
+		c := in.template
+		in.c = &c
+		c.ID, c.Number = ids[i], fmt.Sprintf("%s%05d", prefix, serials[prefix])
+		c.State, c.ReportedAt, c.UpdatedAt, c.open, c.Version = in.flow.Start.To, now, now, true, 1
+		c.Photos, c.Clocks = []Photo{}, []Clock{}
+		r.startClocks(in.flow, &c, "", now, func(k Clock, limit Limit) { rows.clock(&c, k, limit, r.calendar) })
+		stored.claim(&claims, &c, 1, in.pictures)
+		r.name(&c)
+		b.Append(e, live.Draft{Type: "case.reported", At: now, Grid: *c.Grid,
+			Data: change{&c, madeNow{in.flow.Start.Move, nil, c.State, By{in.who.Name, in.who.Role}, now, nil}}})
+		rows.add(&c, in, e.Seq, now)
+		if in.in.Key != "" {
+			known[key] = keyed{in.in.Sum[:], c.ID, e.Seq}
 		}
 	}
+	if len(rows.ids) > 0 {
+		rows.queue(b, moved)
+		for _, q := range claims.QueuedQueries {
+			b.Queue(q.SQL, q.Arguments...)
+		}
+	}
+	r.left = left{b.Head(), ids[len(ids)-1], serials}
 }
 
 const (

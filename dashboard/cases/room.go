@@ -26,6 +26,7 @@ type Room struct {
 	writer    *live.Writer
 	reports   live.Clerk
 	moves     live.Clerk
+	left      left // the clerk's of reports
 }
 
 // New is the room on a migrated database; what it changes goes by the writer.
@@ -40,7 +41,7 @@ func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *cat
 	}
 	r := &Room{pool: pool, places: places, clock: clock, catalogue: catalogue, calendar: calendar, writer: writer}
 	r.flows.Store(shipped)
-	r.reports.Take, r.moves.Take = r.takeReports, r.takeMoves
+	r.reports.Take, r.reports.Guess, r.moves.Take = r.takeReports, r.guessReports, r.takeMoves
 	return r, nil
 }
 

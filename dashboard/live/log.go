@@ -63,7 +63,9 @@ func (e Event) Topic() string {
 }
 
 const (
-	lockHead    = `SELECT seq, hash FROM event_head FOR UPDATE`
+	lockHead = `SELECT seq, hash FROM event_head FOR UPDATE`
+	// lockHeadAt fails, by a division by zero, where the head has moved on.
+	lockHeadAt  = `WITH h AS (SELECT FROM event_head WHERE seq = $1 AND hash = $2 FOR UPDATE) SELECT 1 / count(*) FROM h`
 	moveHead    = `UPDATE event_head SET seq = $1, hash = $2`
 	insertEvent = `INSERT INTO event (seq, type, at, grid, needs, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)`
 	ensureMonth = `SELECT event_month($1)`

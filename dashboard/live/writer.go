@@ -35,8 +35,13 @@ const (
 // Clerk writes one kind of change. Take queues the questions that the entries raise and returns what decides them: that is
 // called with the answers, while the head of the log is locked and nobody else can write. For each entry it sets Err, or
 // calls Batch.Append and queues the rows. An attempt can fail after it, and both are called again.
+//
+// Guess decides without asking, from what the clerk's last batch left; head is the hash of the newest event, and the batch
+// fails where that is another by now, or where the rows contradict it: then Take is called. nil: it cannot do without. A
+// clerk without Guess always asks.
 type Clerk struct {
-	Take func(ask *pgx.Batch, entries []*Entry) (decide func(b *Batch))
+	Take  func(ask *pgx.Batch, entries []*Entry) (decide func(b *Batch))
+	Guess func(head []byte, entries []*Entry) (decide func(b *Batch))
 }
 
 // Entry is one change on its way into the log.
@@ -75,6 +80,9 @@ type eventRows struct {
 	hashes [][]byte
 }
 
+// Head is the hash of the newest event, those of the batch included.
+func (b *Batch) Head() []byte { return b.head.hash }
+
 // Append gives the entry's event its number.
 func (b *Batch) Append(entry *Entry, d Draft) {
 	e, err := d.event()
@@ -94,16 +102,19 @@ func month(at time.Time) time.Time { return time.Date(at.Year(), at.Month(), 1, 
 
 // Writer is the way into the log for what happens often: the group commit of a node. One goroutine takes what has queued up
 // while the last COMMIT was under way and writes it in one transaction of two round trips: lock the head and ask; store and
-// commit. A change that comes alone costs no more than its own transaction would. Where other nodes write too, the head is
-// locked by a round trip of its own, and what came in while it was waited for is taken along.
+// commit. Where nobody else has written since and nothing must be asked, one is enough: a change that comes alone costs no
+// more than its own transaction would. Where other nodes write too, the head is locked by a round trip of its own, and what
+// came in while it was waited for is taken along.
 type Writer struct {
 	config *pgx.ConnConfig
 	log    *slog.Logger
 	queue  chan *Entry
+	newest atomic.Int64 // the newest number that this node has heard of
 
 	conn   *pgx.Conn // Run's, as is what follows
 	months map[time.Time]bool
 	shared bool // another node was met at the head
+	last   head // the head after our last batch; without a hash: not known
 
 	batches prometheus.Histogram
 	wait    prometheus.Histogram
@@ -195,6 +206,9 @@ func (w *Writer) Submit(ctx context.Context, clerk *Clerk, ask any, field bool) 
 		return nil, ErrUnknown
 	}
 }
+
+// Heard tells the writer how far the log has come: where another node has written, it does not guess.
+func (w *Writer) Heard(seq int64) { w.newest.Store(seq) }
 
 // Run writes until ctx ends; what waits then is refused.
 func (w *Writer) Run(ctx context.Context) error {
@@ -357,6 +371,9 @@ func (w *Writer) try(ctx context.Context, entries *[]*Entry, alone bool) (*Batch
 	if err := w.connect(ctx); err != nil {
 		return nil, err
 	}
+	if b, done, err := w.guess(ctx, *entries); done {
+		return b, err
+	}
 	b := &Batch{months: map[time.Time]bool{}}
 	var ask pgx.Batch
 	ask.Queue("BEGIN")
@@ -369,10 +386,7 @@ func (w *Writer) try(ctx context.Context, entries *[]*Entry, alone bool) (*Batch
 		w.shared = time.Since(began) > unshared
 		*entries, ask = take(w.more(*entries)), pgx.Batch{}
 	}
-	for _, e := range *entries { // an attempt before may have come to something else
-		e.Err, e.Seq = nil, 0
-	}
-	decisions := takeAll(&ask, *entries)
+	decisions := each(*entries, func(c *Clerk, entries []*Entry) func(*Batch) { return c.Take(&ask, entries) })
 	if err := w.conn.SendBatch(ctx, &ask).Close(); err != nil {
 		return nil, w.rollback(ctx, err)
 	}
@@ -383,6 +397,40 @@ func (w *Writer) try(ctx context.Context, entries *[]*Entry, alone bool) (*Batch
 	if len(b.rows.seqs) == 0 {
 		return nil, w.rollback(ctx, nil)
 	}
+	return w.store(ctx, b, "COMMIT")
+}
+
+// guess makes the transaction by one round trip, where every clerk can tell without asking what its entries become. Not
+// done: nothing is written, and the clerks are to be asked.
+func (w *Writer) guess(ctx context.Context, entries []*Entry) (b *Batch, done bool, err error) {
+	if w.shared || w.last.hash == nil || w.newest.Load() > w.last.seq {
+		return nil, false, nil
+	}
+	decisions := each(entries, func(c *Clerk, entries []*Entry) func(*Batch) {
+		if c.Guess == nil {
+			return nil
+		}
+		return c.Guess(w.last.hash, entries)
+	})
+	if slices.ContainsFunc(decisions, func(decide func(*Batch)) bool { return decide == nil }) {
+		return nil, false, nil
+	}
+	b = &Batch{head: w.last, months: map[time.Time]bool{}}
+	b.Queue(lockHeadAt, b.head.seq, b.head.hash)
+	for _, decide := range decisions {
+		decide(b)
+	}
+	if len(b.rows.seqs) == 0 {
+		return nil, false, nil
+	}
+	b, err = w.store(ctx, b)
+	return b, err == nil || w.conn.IsClosed(), err
+}
+
+// store writes what was decided and what follows, by one round trip. What one round trip brings is one transaction, unless
+// another was begun before.
+func (w *Writer) store(ctx context.Context, b *Batch, after ...string) (*Batch, error) {
+	w.last = head{}
 	for m := range b.months {
 		if !w.months[m] {
 			b.Queue(ensureMonth, m)
@@ -390,29 +438,37 @@ func (w *Writer) try(ctx context.Context, entries *[]*Entry, alone bool) (*Batch
 	}
 	r := b.rows
 	b.Queue(appendEvents, r.seqs, r.types, r.ats, r.grids, r.needs, r.data, r.hashes, b.head.seq, b.head.hash)
-	b.Queue("COMMIT")
+	for _, sql := range after {
+		b.Queue(sql)
+	}
 	if err := w.conn.SendBatch(ctx, &b.Batch).Close(); err != nil {
 		clear(w.months)
-		return b, w.rollback(ctx, err)
+		if len(after) > 0 {
+			err = w.rollback(ctx, err)
+		}
+		return b, err
 	}
 	for m := range b.months {
 		w.months[m] = true
 	}
+	w.last = b.head
 	return nil, nil
 }
 
-// takeAll lets each clerk ask about its entries, in the order of their arrival.
-func takeAll(ask *pgx.Batch, entries []*Entry) (decisions []func(*Batch)) {
+// each asks each clerk about its entries, in the order of their arrival, for what decides them. What an attempt before came
+// to is forgotten.
+func each(entries []*Entry, ask func(*Clerk, []*Entry) func(*Batch)) (decisions []func(*Batch)) {
 	var clerks []*Clerk
 	of := map[*Clerk][]*Entry{}
 	for _, e := range entries {
+		e.Err, e.Seq = nil, 0
 		if of[e.clerk] == nil {
 			clerks = append(clerks, e.clerk)
 		}
 		of[e.clerk] = append(of[e.clerk], e)
 	}
 	for _, c := range clerks {
-		decisions = append(decisions, c.Take(ask, of[c]))
+		decisions = append(decisions, ask(c, of[c]))
 	}
 	return decisions
 }
