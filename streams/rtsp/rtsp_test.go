@@ -97,7 +97,7 @@ func TestAfterALossNothingComesUntilTheNextKeyframe(t *testing.T) {
 	u.write([][]byte{sub}, 7200, before)
 	u.write([][]byte{sub}, 10800, whole)
 	u.write([][]byte{idr}, 14400, whole)
-	if len(h.packets) != 2 || h.damage != 1 {
+	if len(h.packets) != 2 || h.damage != 2 { // the one that was lost before, and the one that needs it
 		t.Errorf("%d packets, %d damaged", len(h.packets), h.damage)
 	}
 }
