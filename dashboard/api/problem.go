@@ -259,8 +259,11 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	return http.StatusInternalServerError, "internal", said{"服务器内部错误，已记入日志", "internal error; the log has the cause"}, nil
 }
 
-// away says whether an error is the loss of the database, which comes back: it cannot be reached, shuts down, starts up, or
-// the connection broke.
+// idleInTransaction is the SQLSTATE of a transaction that was ended because its client stood still in it.
+const idleInTransaction = "25P03"
+
+// away says whether an error is the loss of the database, which comes back: it cannot be reached, shuts down, starts up, gave
+// up on a transaction (a deadlock; a node that stood still in the middle of one), or the connection broke.
 func away(err error) bool {
 	var connect *pgconn.ConnectError
 	var pg *pgconn.PgError
@@ -269,7 +272,7 @@ func away(err error) bool {
 	case errors.As(err, &connect):
 		return true
 	case errors.As(err, &pg):
-		return slices.Contains([]string{"08", "53", "57", "58"}, pg.Code[:2])
+		return slices.Contains([]string{"08", "40", "53", "57", "58"}, pg.Code[:2]) || pg.Code == idleInTransaction
 	}
 	return errors.As(err, &op) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, pgconn.ErrConnClosed)
 }
