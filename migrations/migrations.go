@@ -78,6 +78,15 @@ func Up(ctx context.Context, conn *pgx.Conn, told func(name string)) error {
 	return nil
 }
 
+// Newest is the number of the newest file.
+func Newest() (int, error) {
+	all, err := list()
+	if err != nil {
+		return 0, err
+	}
+	return all[len(all)-1].version, nil
+}
+
 // Sum is a checksum (hex) of the whole schema: two databases migrated under the same sum are alike.
 func Sum() (string, error) {
 	all, err := list()

@@ -30,6 +30,9 @@ func commands() []command {
 		{"scenario", "replay a scenario against a real server with a simulated clock", scenario},
 		{"backup", "write a backup of the running centre into a new folder", backup},
 		{"restore", "bring a backup back into an empty data folder, and verify it", restore},
+		{"certificate", "make a certificate for this server, signed by a root of this site", certificate},
+		{"purge", "take personal data out of old cases, with a certificate", purge},
+		{"doctor", "look at everything the server stands on, and say what to mend", doctor},
 		{"verify", "check that no row of the log and the audit was changed, and name the first that was", verify},
 		{"migrate", "bring the database's schema up to date", migrate},
 		{"postgres", "run a command with a private PostgreSQL and its address in the environment", withPostgres},
@@ -76,7 +79,7 @@ func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)
 func usage(w io.Writer) {
 	fmt.Fprint(w, "gridwall, the software of a community dispatch centre 网格联动指挥调度中心\n\nusage: gridwall COMMAND [flags]; gridwall COMMAND --help lists the flags\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-10s %s\n", c.name, c.about)
+		fmt.Fprintf(w, "  %-11s %s\n", c.name, c.about)
 	}
 }
 

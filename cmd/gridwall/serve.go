@@ -86,6 +86,10 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
+	secured, err := openTLS(s.tlsCert, s.tlsKey, log)
+	if err != nil {
+		return nil, err
+	}
 	db, err := openDatabase(ctx, s, log)
 	if err != nil {
 		return nil, err
@@ -150,7 +154,13 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	}
 	web := newWeb(dash.Handler(), log)
 	ended := make(chan error, 2)
-	go func() { ended <- web.Serve(listener) }()
+	url := "http://" + listener.Addr().String()
+	if web.TLSConfig = secured; secured == nil {
+		go func() { ended <- web.Serve(listener) }()
+	} else {
+		url = "https://" + listener.Addr().String()
+		go func() { ended <- web.ServeTLS(listener, "", "") }()
+	}
 	rooms := make(chan error, 1)
 	go func() { rooms <- dash.Run(life) }()
 
@@ -167,7 +177,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		pool.Close()
 		return errors.Join(err, db.stop())
 	}
-	return &server{url: "http://" + listener.Addr().String(), pool: pool, dash: dash, end: end, wait: wait}, nil
+	return &server{url: url, pool: pool, dash: dash, end: end, wait: wait}, nil
 }
 
 // newWeb is a web server that no slow client keeps; what follows the head, the dashboard's door bounds.

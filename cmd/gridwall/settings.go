@@ -16,6 +16,8 @@ import (
 // settings are flags, and GRIDWALL_… variables of the same names.
 type settings struct {
 	addr        string // where HTTP is served; port 0 takes a free one
+	tlsCert     string // PEM file of the server's certificate; empty: plain HTTP
+	tlsKey      string // and of its key
 	webRTCAddr  string // UDP of WebRTC video; empty: the host of addr, a free port
 	rtspAddr    string // TCP of RTSP video for other players; off: none; empty: the host of addr, port 8554 if it is free
 	cameraNets  string // networks that cameras may be in; empty: all but this machine's own
@@ -37,6 +39,8 @@ type settings struct {
 func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.StringVar(&s.addr, "addr", env("GRIDWALL_ADDR", "127.0.0.1:8080"), "address of the web server; port 0 takes a free one")
+	set.StringVar(&s.tlsCert, "tls-cert", env("GRIDWALL_TLS_CERT", ""), "PEM file of the certificate that pages are served by, with those between it and its root (default none: plain HTTP); gridwall certificate makes one")
+	set.StringVar(&s.tlsKey, "tls-key", env("GRIDWALL_TLS_KEY", ""), "PEM file of its key; both are read anew when they change")
 	set.StringVar(&s.webRTCAddr, "webrtc-addr", env("GRIDWALL_WEBRTC_ADDR", ""), "UDP address of WebRTC video (default the host of --addr, a free port)")
 	set.StringVar(&s.rtspAddr, "rtsp-addr", env("GRIDWALL_RTSP_ADDR", ""), "TCP address of RTSP video for other players, or off (default the host of --addr, port 8554 if it is free)")
 	set.StringVar(&s.cameraNets, "camera-networks", env("GRIDWALL_CAMERA_NETWORKS", ""), "networks that cameras may be in, like 10.0.0.0/8,192.168.7.0/24 (default all but this machine's own addresses)")

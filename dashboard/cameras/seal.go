@@ -96,9 +96,11 @@ func Seal(ctx context.Context, pool *pgxpool.Pool, keys *seal.Keyring) error {
 }
 
 // SealedBy are the keys that credentials in the database are sealed with.
-func SealedBy(ctx context.Context, pool *pgxpool.Pool) ([]string, error) {
+func SealedBy(ctx context.Context, db interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}) ([]string, error) {
 	const ids = `SELECT DISTINCT key_id FROM camera WHERE key_id IS NOT NULL ORDER BY 1`
-	rows, err := pool.Query(ctx, ids)
+	rows, err := db.Query(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of cameras: %w", err)
 	}

@@ -2,6 +2,7 @@ import { watch } from 'vue'
 import { createPinia, setActivePinia } from 'pinia'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { LiveEvent } from '../live/messages'
+import { useGrids, type Grid } from '../grids/store'
 import { useCases, type CaseChange } from './store'
 import type { Case, MoveMade } from './types'
 
@@ -82,5 +83,14 @@ describe('the open cases', () => {
     stop()
     cases.apply(event(12, 'case.moved', file(1, 'void')))
     expect(seen).toEqual([{ kind: 'all' }, { kind: 'one', id: 1 }])
+  })
+
+  it('names a case by what its grid is called now', async () => {
+    const cases = await opened(file(1, 'reported', { grid: '01', grid_name: '第一网格' }), file(2, 'reported', { grid: '02', grid_name: '第二网格' }))
+    useGrids().grids = new Map([['01', { code: '01', name: '河东第一网格' } as Grid]])
+    await vi.advanceTimersByTimeAsync(0)
+    expect([...cases.files.values()].map((one) => one.grid_name)).toEqual(['河东第一网格', '第二网格'])
+    cases.snapshot([{ row: file(3, 'reported', { grid: '01', grid_name: '第一网格' }) }])
+    expect(cases.files.get(3)?.grid_name).toBe('河东第一网格')
   })
 })

@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
-import { computed, shallowRef, triggerRef } from 'vue'
+import { computed, shallowRef, triggerRef, watch } from 'vue'
 import { request } from '../access/http'
+import { useGrids } from '../grids/store'
 import type { LiveEvent } from '../live/messages'
 import { now } from '../live/socket'
 import type { Named } from '../i18n'
@@ -28,6 +29,7 @@ export const useCases = defineStore('cases', () => {
   const situation = shallowRef<Situation | null>(null)
   /** The newest arrival on this page, for the tone and the toast. */
   const newest = shallowRef<Case | null>(null)
+  const grids = useGrids()
   const watchers = new Set<(change: CaseChange) => void>()
   let stirring: ReturnType<typeof setTimeout> | undefined
   let stirredAt = 0
@@ -57,8 +59,19 @@ export const useCases = defineStore('cases', () => {
 
   function snapshot(rows: { row: unknown }[]): void {
     files.value = new Map((rows as { row: Case }[]).map(({ row }) => [row.id, row]))
+    rename()
     tell({ kind: 'all' })
   }
+
+  /** A case carries the name that its grid had at its last event: the grid may have another by now. */
+  function rename(): void {
+    for (const file of files.value.values()) {
+      const name = grids.grids.get(file.grid ?? '')?.name
+      if (name !== undefined) file.grid_name = name
+    }
+    triggerRef(files)
+  }
+  watch(() => grids.grids, rename)
 
   function apply(event: LiveEvent): void {
     if (event.type !== 'case.reported' && event.type !== 'case.moved') return

@@ -200,6 +200,9 @@ func (r *Keyring) Open(camera string, sealed []byte, keyID string) (string, erro
 	return string(secret), nil
 }
 
+// Has says whether the ring holds the key of that id.
+func (r *Keyring) Has(id string) bool { return r.find(id) != nil }
+
 func (r *Keyring) find(id string) *key {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
