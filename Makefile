@@ -17,7 +17,7 @@ define install
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
-.PHONY: run build test check go-test e2e storm shots stale bench bench-live bench-video fault fault-long fault-proxy fault-video fuzz clips clean
+.PHONY: run build test check go-test e2e storm shots stale bench bench-live bench-video fault fault-long fault-proxy fault-video soak-video fuzz deb deb-test clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -107,12 +107,36 @@ bench-video:
 	go build -o bin/bench-video ./streams/bench
 	bin/bench-video $(BENCH)
 
+# 309 cameras, each watched, for ten minutes: no frame may be missing.
+soak-video:
+	go build -o bin/bench-video ./streams/bench
+	bin/bench-video --soak=10m
+
 # Every fuzz target for FUZZTIME.
 FUZZTIME ?= 30s
 fuzz:
 	@grep -rho '^func Fuzz[A-Za-z0-9]*' --include='*_test.go' -l . | xargs -n1 dirname | sort -u | while read -r dir; do \
 		for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$dir/*_test.go | sed 's/func //'); do \
 			echo "$$dir $$target"; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done; done
+
+# A package for Debian and Ubuntu, into bin/: ARCH=arm64 for the other machines.
+VERSION ?= 0.$(shell git rev-list --count HEAD)
+ARCH ?= $(shell dpkg --print-architecture)
+deb: build
+	rm -rf bin/deb
+	mkdir -p bin/deb/DEBIAN bin/deb/usr/bin bin/deb/lib/systemd/system bin/deb/etc/default
+	CGO_ENABLED=0 GOARCH=$(ARCH) go build -trimpath -ldflags='-s -w' -o bin/deb/usr/bin/gridwall ./cmd/gridwall
+	cp .deploy/gridwall.service bin/deb/lib/systemd/system/
+	cp .deploy/deb/default bin/deb/etc/default/gridwall
+	cp .deploy/deb/postinst .deploy/deb/prerm bin/deb/DEBIAN/
+	sed 's/@VERSION@/$(VERSION)/; s/@ARCH@/$(ARCH)/' .deploy/deb/control >bin/deb/DEBIAN/control
+	echo /etc/default/gridwall >bin/deb/DEBIAN/conffiles
+	dpkg-deb --root-owner-group --build bin/deb bin/gridwall_$(VERSION)_$(ARCH).deb
+
+# Installs the package into a clean Debian root and signs in there (a few minutes; needs root).
+deb-test: deb
+	$(call install,debootstrap curl)
+	.deploy/deb/test.sh bin/gridwall_$(VERSION)_$(ARCH).deb
 
 # Draws the demo cameras' clips anew (a few minutes); they are committed.
 clips:

@@ -2,6 +2,7 @@
 // each output beside a floor: the least that a relay can do, copying frames from one socket to another.
 //
 //	bench [--quick] [--only=A,B,D] [--outputs=floor,page,MSE]
+//	bench --soak=10m
 //
 // Cameras and relay are processes of their own, started by this one; the viewers are here. Of the relay alone the CPU is
 // counted, from /proc. BENCH_CPU_PROFILE=FILE keeps a profile of the last relay.
@@ -70,7 +71,11 @@ func run() error {
 	quick := flag.Bool("quick", false, "5 s a measurement instead of 20 s")
 	only := flag.String("only", "A,B,D", "loads to measure")
 	outs := flag.String("outputs", "floor,page,10 pages,MSE,RTSP", "outputs to measure")
+	long := flag.Duration("soak", 0, "instead: pull 309 cameras for so long and count what is missing")
 	flag.Parse()
+	if *long > 0 {
+		return soak(ctx, *long)
+	}
 	length := 20 * time.Second
 	if *quick {
 		length = 5 * time.Second
