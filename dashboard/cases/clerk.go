@@ -75,7 +75,6 @@ CROSS JOIN LATERAL (SELECT sum, case_id, seq FROM idempotency WHERE account = k.
 	takeNumbers = `
 SELECT ARRAY(SELECT nextval('case_file_id_seq') FROM generate_series(1, $1)),
     ARRAY(SELECT COALESCE((SELECT last FROM case_serial WHERE prefix = p.prefix), 0) FROM unnest($2::text[]) WITH ORDINALITY AS p (prefix, n) ORDER BY n)`
-	stepIDs    = `SELECT setval('case_file_id_seq', GREATEST($1, last_value)) FROM case_file_id_seq`
 	readPhotos = `SELECT id, account, at, case_id IS NOT NULL FROM photo WHERE id = ANY($1)`
 	claimPhoto = `UPDATE photo SET case_id = $2, n = $3, kind = $4 WHERE id = $1`
 )
@@ -215,7 +214,6 @@ func (r *Room) guessReports(head []byte, entries []*live.Entry) func(*live.Batch
 	}
 	serials := maps.Clone(r.left.serials)
 	return func(b *live.Batch) {
-		b.Queue(stepIDs, ids[len(ids)-1])
 		r.decideReports(b, entries, now, map[keyOf]keyed{}, nil, ids, serials)
 	}
 }

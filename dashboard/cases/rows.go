@@ -88,7 +88,8 @@ keys AS (
     SELECT account, key, sum, id, seq, $1
     FROM unnest($29::int[], $30::text[], $31::bytea[], $32::bigint[], $33::bigint[]) AS k (account, key, sum, id, seq))
 INSERT INTO case_serial (prefix, last) SELECT * FROM unnest($34::text[], $35::int[])
-ON CONFLICT (prefix) DO UPDATE SET last = EXCLUDED.last`
+ON CONFLICT (prefix) DO UPDATE SET last = EXCLUDED.last
+RETURNING setval('case_file_id_seq', GREATEST($36, (SELECT last_value FROM case_file_id_seq)))` // ids that were guessed are taken
 
 // queue stores the rows, and the last serial number of each prefix.
 func (r *reportRows) queue(b *live.Batch, serials map[string]int) {
@@ -98,7 +99,7 @@ func (r *reportRows) queue(b *live.Batch, serials map[string]int) {
 		r.moves, r.accounts, r.roles,
 		t.ids, t.stages, t.units, t.limits, t.startedAt, t.warnAt, t.dueAt,
 		k.accounts, k.keys, k.sums, k.ids, k.seqs,
-		mapKeys(serials), mapValues(serials))
+		mapKeys(serials), mapValues(serials), slices.Max(r.ids))
 }
 
 func mapKeys(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }

@@ -282,8 +282,7 @@ func (w *Writer) write(ctx context.Context, entries []*Entry, alone bool) {
 				return
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !rest(ctx, pause) {
 			why := ErrBusy
 			if doubt != nil {
 				why = ErrUnknown
@@ -292,7 +291,6 @@ func (w *Writer) write(ctx context.Context, entries []*Entry, alone bool) {
 				e.answer(why)
 			}
 			return
-		case <-time.After(pause):
 		}
 		var err error
 		if doubt != nil {
@@ -334,6 +332,17 @@ func (w *Writer) write(ctx context.Context, entries []*Entry, alone bool) {
 	}
 }
 
+// rest waits; false: ctx has ended. Without a pause there is no timer: it would be a tenth of a lone change's time.
+func rest(ctx context.Context, pause time.Duration) bool {
+	if pause > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+	return ctx.Err() == nil
+}
+
 var errLost = errors.New("the connection was lost at the COMMIT, which did not come about")
 
 // passing errors are not the change's fault and may be gone at the next attempt: deadlock, shutdown, recovery, lack of resources.
@@ -360,8 +369,12 @@ WITH stored AS (
 moved AS (UPDATE event_head SET seq = $8, hash = $9)
 SELECT pg_notify('event', '')`
 
-// unshared is how long a round trip to the head takes at most when nobody else holds it.
-const unshared = 3 * time.Millisecond
+// unshared is how long a round trip to the head takes at most when nobody else holds it, and asking is what each change
+// that is asked about by the same one adds.
+const (
+	unshared = 3 * time.Millisecond
+	asking   = 100 * time.Microsecond
+)
 
 // try makes one transaction of the entries, and of those that it takes along unless they are to be alone. A batch beside the
 // error says that the COMMIT was on its way.
@@ -378,8 +391,9 @@ func (w *Writer) try(ctx context.Context, entries *[]*Entry, alone bool) (*Batch
 	var ask pgx.Batch
 	ask.Queue("BEGIN")
 	ask.Queue(lockHead).QueryRow(func(row pgx.Row) error { return row.Scan(&b.head.seq, &b.head.hash) })
-	began := time.Now()
-	if w.shared && !alone {
+	began, quick := time.Now(), unshared+time.Duration(len(*entries))*asking
+	locked := w.shared && !alone
+	if locked {
 		if err := w.conn.SendBatch(ctx, &ask).Close(); err != nil {
 			return nil, w.rollback(ctx, err)
 		}
@@ -390,7 +404,9 @@ func (w *Writer) try(ctx context.Context, entries *[]*Entry, alone bool) (*Batch
 	if err := w.conn.SendBatch(ctx, &ask).Close(); err != nil {
 		return nil, w.rollback(ctx, err)
 	}
-	w.shared = w.shared || time.Since(began) > unshared
+	if !locked {
+		w.shared = time.Since(began) > quick
+	}
 	for _, decide := range decisions {
 		decide(b)
 	}

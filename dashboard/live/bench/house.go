@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gridwall/dashboard/live"
 )
 
 // house is what all measurements share.
@@ -31,7 +34,10 @@ type house struct {
 	pool     *pgxpool.Pool
 	tokens   []string // each writer is a person of its own, with every right
 	wall     string   // of a wall's device
-	seq      int64    // the newest message
+	writer   *live.Writer
+	seq      int64 // the newest message
+	sizes    []int // numbers of clients to push to
+	rates    []int // messages a second
 }
 
 const database = "gridwall_bench"
@@ -76,6 +82,8 @@ func open(ctx context.Context, bin string) (*house, error) {
 	if h.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, err
 	}
+	h.writer = live.NewWriter(h.pool.Config().ConnConfig, slog.New(slog.DiscardHandler))
+	go h.writer.Run(ctx)
 	return h, h.hire(ctx, 64)
 }
 

@@ -88,8 +88,7 @@ func (h *house) ingest(ctx context.Context) error {
 	verdict("tx/s at 64 writers, of the counter row", ours[64].perSecond/middle["counter row"][64].perSecond, "≥", 4)
 	verdict("tx/s at 64 writers, of NOTIFY in each transaction", ours[64].perSecond/middle["NOTIFY each"][64].perSecond, "≥", 2)
 	verdict("ack p99 at 64 writers, ms", ours[64].p99, "≤", 20)
-	verdict("a writer alone: ack p50, of a plain transaction that wakes readers too", ours[1].p50/middle["NOTIFY each"][1].p50, "≤", 1)
-	fmt.Printf("a writer alone: ack p50, of a plain transaction that wakes nobody: %.3f\n", ours[1].p50/middle["counter row"][1].p50)
+	verdict("a writer alone: ack p50, of the counter row's plain transaction", ours[1].p50/middle["counter row"][1].p50, "≤", 1)
 	return h.across(ctx)
 }
 

@@ -51,6 +51,9 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	bin := flags.String("gridwall", "../../../bin/gridwall", "the program under test")
 	long := flags.Bool("full", false, "three interleaved rounds of longer measurements")
+	sizes := flags.String("clients", "2000,10000", "numbers of clients to push to")
+	rates := flags.String("rates", "1,10,50,200", "messages a second to push")
+	rounds := flags.Int("rounds", 0, "rounds, interleaved (default 1, of the full measurement 3)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -58,9 +61,18 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if h.sizes, err = numbers(*sizes); err != nil {
+		return err
+	}
+	if h.rates, err = numbers(*rates); err != nil {
+		return err
+	}
 	h.scale = quick
 	if *long {
 		h.scale = full
+	}
+	if *rounds > 0 {
+		h.scale.rounds = *rounds
 	}
 	parts := flags.Args()
 	if len(parts) == 0 || parts[0] == "all" {
