@@ -176,6 +176,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		return nil, err
 	}
 	d.log = &live.Log{Pool: c.Pool, Hub: d.live, From: head, Heard: d.heard, Log: c.Log}
+	d.writer.Told = d.log.Told
 	d.grids = &grids.Room{Pool: c.Pool, Places: d.places, Scheme: c.GridCodes, Clock: now, Zone: files.Calendar().Zone, Log: c.Log}
 	if d.grids.Scheme == (grid.Scheme{}) {
 		d.grids.Scheme = grid.National

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -116,6 +117,35 @@ type Log struct {
 	// Heard is called with each event, in order, before clients get it: rooms that keep a copy in memory follow here. May be nil.
 	Heard func(ctx context.Context, e Event)
 	Log   *slog.Logger
+
+	mu  sync.Mutex
+	own []Event // what this node's writer has committed and is not told yet
+}
+
+// mostOwn is how many events of the writer wait here; beyond it they are read.
+const mostOwn = 10_000
+
+// Told takes events that this node has committed, which need not be read then. They follow one another.
+func (l *Log) Told(events []Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.own) > 0 && l.own[len(l.own)-1].Seq+1 != events[0].Seq || len(l.own) > mostOwn {
+		l.own = nil
+	}
+	l.own = append(l.own, events...)
+}
+
+// next are the own events that follow a number; nil: what follows was written by others, or is not told yet.
+func (l *Log) next(after int64) (events []Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.own) > 0 && l.own[0].Seq <= after {
+		l.own = l.own[1:]
+	}
+	if len(l.own) > 0 && l.own[0].Seq == after+1 {
+		events, l.own = l.own, nil
+	}
+	return events
 }
 
 const (
@@ -170,10 +200,28 @@ func (l *Log) follow(ctx context.Context, last *int64) error {
 		if err := l.drain(ctx, conn, last); err != nil {
 			return err
 		}
-		if err := l.wait(ctx, conn); err != nil {
-			return err
+		for { // an event of our own needs no reading, and whatever follows it wakes us again
+			if err := l.wait(ctx, conn); err != nil {
+				return err
+			}
+			events := l.next(*last)
+			if events == nil {
+				break
+			}
+			l.tell(ctx, events, last)
 		}
 	}
+}
+
+// tell hands the events on.
+func (l *Log) tell(ctx context.Context, events []Event, last *int64) {
+	if l.Heard != nil {
+		for _, e := range events {
+			l.Heard(ctx, e)
+		}
+	}
+	*last = events[len(events)-1].Seq
+	l.Hub.publish(events)
 }
 
 // wait returns when there may be more events.
@@ -208,14 +256,8 @@ func (l *Log) drain(ctx context.Context, conn *pgx.Conn, last *int64) error {
 		if err != nil {
 			return err
 		}
-		for _, e := range events {
-			if l.Heard != nil {
-				l.Heard(ctx, e)
-			}
-		}
 		if len(events) > 0 {
-			*last = events[len(events)-1].Seq
-			l.Hub.publish(events)
+			l.tell(ctx, events, last)
 		}
 		if len(events) < batch {
 			return nil

@@ -65,6 +65,7 @@ const (
 // Batch is what a transaction of the writer will store.
 type Batch struct {
 	pgx.Batch
+	events []Event
 	head   head
 	months map[time.Time]bool
 	rows   eventRows
@@ -92,6 +93,7 @@ func (b *Batch) Append(entry *Entry, d Draft) {
 	}
 	b.head.next(&e)
 	entry.Seq = e.Seq
+	b.events = append(b.events, e)
 	b.months[month(e.At)] = true
 	r := &b.rows
 	r.seqs, r.types, r.ats, r.grids, r.needs = append(r.seqs, e.Seq), append(r.types, e.Type), append(r.ats, e.At), append(r.grids, e.Grid), append(r.needs, e.Needs)
@@ -106,6 +108,9 @@ func month(at time.Time) time.Time { return time.Date(at.Year(), at.Month(), 1, 
 // more than its own transaction would. Where other nodes write too, the head is locked by a round trip of its own, and what
 // came in while it was waited for is taken along.
 type Writer struct {
+	// Told is called with events once they are committed: this node need not read them. May be nil.
+	Told func(events []Event)
+
 	config *pgx.ConnConfig
 	log    *slog.Logger
 	queue  chan *Entry
@@ -468,6 +473,9 @@ func (w *Writer) store(ctx context.Context, b *Batch, after ...string) (*Batch, 
 		w.months[m] = true
 	}
 	w.last = b.head
+	if w.Told != nil {
+		w.Told(b.events)
+	}
 	return nil, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"gridwall/dashboard/clock"
 	"gridwall/dashboard/live"
 	"gridwall/migrations/dbtest"
 )
@@ -172,6 +174,77 @@ func TestWhatIsGuessedIsNeverWrong(t *testing.T) {
 	for _, c := range clerks {
 		if c.guessed.Load() < 50 || c.asked.Load() < 20 {
 			t.Errorf("guessed %d times, asked %d times", c.guessed.Load(), c.asked.Load())
+		}
+	}
+}
+
+// Two nodes whose writers tell their own logs what they committed: each hears all events once and in order, with the data
+// that is stored, whoever wrote them.
+func TestANodeHearsItsOwnEventsAndThoseOfOthersInOrder(t *testing.T) {
+	pool := dbtest.Open(t)
+	const nodes, writers, each = 2, 12, 40
+	type heard struct {
+		mu     sync.Mutex
+		events []live.Event
+	}
+	ears, works, clerks := make([]heard, nodes), make([]*live.Writer, nodes), make([]*notes, nodes)
+	ctx, cancel := context.WithCancel(context.Background())
+	var logs sync.WaitGroup
+	defer logs.Wait()
+	defer cancel()
+	for i := range nodes {
+		hub, err := live.Open(ctx, live.Config{Pool: pool, Clock: new(clock.Clock), Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := &live.Log{Pool: pool, Hub: hub, Log: slog.New(slog.DiscardHandler), Heard: func(_ context.Context, e live.Event) {
+			ears[i].mu.Lock()
+			ears[i].events = append(ears[i].events, e)
+			ears[i].mu.Unlock()
+		}}
+		works[i], clerks[i] = writer(t, pool, nil), newNotes()
+		works[i].Told = log.Told
+		logs.Go(func() { log.Run(ctx) })
+	}
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			for j := range each {
+				if j%10 == 9 {
+					appendEvent(t, pool, "wall.bench", j) // past both writers
+				}
+				if _, err := works[w%nodes].Submit(t.Context(), &clerks[w%nodes].Clerk, &note{text: fmt.Sprint(w, " ", j)}, false); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	rows, err := pool.Query(t.Context(), `SELECT seq, type, at, grid, needs, data FROM event ORDER BY seq`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := pgx.CollectRows(rows, pgx.RowToStructByPos[live.Event])
+	if err != nil || len(stored) != writers*each*11/10 {
+		t.Fatalf("%d events, %v", len(stored), err)
+	}
+	for i := range ears {
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			ears[i].mu.Lock()
+			got := slices.Clone(ears[i].events)
+			ears[i].mu.Unlock()
+			if len(got) < len(stored) && time.Now().Before(end) {
+				continue
+			}
+			for n, want := range stored {
+				if n >= len(got) || got[n].Seq != want.Seq || got[n].Type != want.Type || !got[n].At.Equal(want.At) || string(got[n].Data) != string(want.Data) {
+					t.Fatalf("node %d heard %d events; of number %d something else than what is stored", i, len(got), want.Seq)
+				}
+			}
+			if len(got) != len(stored) {
+				t.Errorf("node %d heard %d events of %d", i, len(got), len(stored))
+			}
+			break
 		}
 	}
 }
