@@ -92,7 +92,7 @@ export function desk(world) {
             for (let x = 60; x < w - 60; x += 24) {
               const ids = box.map.queryRenderedFeatures([[x - 12, y - 12], [x + 12, y + 12]]).map((feature) => feature.layer.id)
               const ground = box.map.queryRenderedFeatures([x, y], { layers: ['grid-tint'] })
-              if (ground.length > 0 && !ids.some((layer) => /^(case|camera)/.test(layer))) return { x, y }
+              if (ground.length > 0 && !ids.some((layer) => /^(case|camera|building)/.test(layer))) return { x, y }
             }
           }
           return null
