@@ -3,6 +3,7 @@
 set -eu
 package=$1
 root=$(mktemp -d)
+chmod 755 "$root" # the server runs as a user of its own
 server=
 clean() {
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
