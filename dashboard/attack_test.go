@@ -257,3 +257,22 @@ func TestAProfileIsForTheAdministratorAndBounded(t *testing.T) {
 		t.Errorf("an integrator's profile: %d", a.code)
 	}
 }
+
+// Session fixation: a session that an attacker planted in a browser is not the one that its owner comes in by, and it ends.
+func TestAPlantedSessionIsNotTheOneThatSigningInOpens(t *testing.T) {
+	h := open(t)
+	for name, planted := range map[string]string{"the attacker's own": h.browser("mallory", access.Operator).Value, "one that never was": strings.Repeat("a", 43)} {
+		header := []string{"Cookie", access.SessionCookie + "=" + planted}
+		a := h.ask("", "POST", "/api/v1/session", map[string]string{"username": "mallory", "password": "correct horse"}, header...)
+		if a.code != http.StatusOK || strings.Contains(a.header.Get("Set-Cookie"), planted) || !strings.Contains(a.header.Get("Set-Cookie"), access.SessionCookie+"=") {
+			t.Errorf("%s: %d %s", name, a.code, a.header.Get("Set-Cookie"))
+		}
+		if a := h.ask("", "GET", "/api/v1/session", nil, header...); a.code != http.StatusUnauthorized {
+			t.Errorf("%s is good afterwards: %d", name, a.code)
+		}
+	}
+	a := h.ask("", "POST", "/api/v1/session?"+access.SessionCookie+"=planted", map[string]string{"username": "mallory", "password": "correct horse"})
+	if strings.Contains(a.header.Get("Set-Cookie"), "planted") {
+		t.Errorf("an address gives the session: %s", a.header.Get("Set-Cookie"))
+	}
+}

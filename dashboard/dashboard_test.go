@@ -220,7 +220,7 @@ func TestNothingIsOpenWithoutASession(t *testing.T) {
 	if len(doc.Paths) < 25 {
 		t.Fatalf("only %d paths in the document", len(doc.Paths))
 	}
-	free := map[string]bool{"GET /healthz": true, "POST /api/v1/session": true}
+	free := map[string]bool{"GET /healthz": true, "GET /readyz": true, "POST /api/v1/session": true}
 	for path, methods := range doc.Paths {
 		for method, operation := range methods {
 			name := strings.ToUpper(method) + " " + path
@@ -599,6 +599,7 @@ func TestADatabaseThatIsAwayIsSaidAndComesBack(t *testing.T) {
 			t.Errorf("%d %s", a.code, a.body)
 		}
 	}
+	h.readiness("a node whose database is away", http.StatusServiceUnavailable, "database_unreachable")
 	close(true)
 	deadline := time.Now().Add(10 * time.Second)
 	for h.ask(access.Officer, "POST", "/api/v1/cases", report("又好了"), "Idempotency-Key", "back").code != http.StatusCreated {
@@ -606,6 +607,48 @@ func TestADatabaseThatIsAwayIsSaidAndComesBack(t *testing.T) {
 			t.Fatal("it does not come back")
 		}
 		time.Sleep(50 * time.Millisecond)
+	}
+	h.readiness("a node whose database came back", http.StatusOK, "")
+}
+
+// readiness waits until /readyz says so to nobody in particular, and holds that it says one word.
+func (h *house) readiness(what string, want int, code string) {
+	h.t.Helper()
+	for until := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		a := h.ask("", "GET", "/readyz", nil)
+		got, detail := a.problem()
+		if a.code == want && got == code {
+			if strings.Contains(detail, "127.0.0.1") || strings.Contains(detail, h.pool.Config().ConnConfig.Database) {
+				h.t.Errorf("%s tells where its database is: %s", what, detail)
+			}
+			return
+		}
+		if time.Now().After(until) {
+			h.t.Fatalf("%s: %d %s, want %d %s", what, a.code, a.body, want, code)
+		}
+	}
+}
+
+// A proxy is to send nobody to a node that hears nothing from the log: walls there would stand still.
+func TestANodeIsReadyOnceItHearsTheLog(t *testing.T) {
+	pool := dbtest.Open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d, err := dashboard.Open(ctx, dashboard.Config{Pool: pool, Catalogue: assets.Catalogue(), Pages: fstest.MapFS{}, WebRTCAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(d.Handler())
+	defer server.Close()
+	h := &house{t: t, pool: pool, dash: d, url: server.URL}
+	h.readiness("a node that does not follow the log yet", http.StatusServiceUnavailable, "not_live")
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	h.readiness("a node that follows it", http.StatusOK, "")
+	cancel()
+	h.readiness("a node that stops", http.StatusServiceUnavailable, "stopping")
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

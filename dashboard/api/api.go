@@ -82,12 +82,13 @@ type Config struct {
 // Server answers requests. New is the only way to one.
 type Server struct {
 	Config
-	ctx      context.Context // ends websockets when the server stops
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	failures budget // of signing in, by address
-	heavy    budget // of what costs much, by account
+	ctx       context.Context // ends websockets when the server stops
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	failures  budget // of signing in, by address
+	heavy     budget // of what costs much, by account
+	readiness readiness
 }
 
 // handler is a route's own part: an error it returns becomes problem+json.
@@ -108,7 +109,7 @@ type route struct {
 func (s *Server) routes() []route {
 	return []route{
 		{"GET /healthz", open, s.health, "Is the process alive"},
-		{"GET /readyz", access.SessionRead, s.ready, "Is the database reachable and the map loaded"},
+		{"GET /readyz", open, s.ready, "May requests be sent to this node: the database answers and the log is heard; 503 names what is missing"},
 		{"GET /metrics", access.MetricsRead, s.metrics, "Metrics for Prometheus"},
 		{"GET /debug/pprof/{profile}", access.ProfileRead, s.profile, "A profile of this node for go tool pprof: cpu (seconds), heap, goroutine, allocs, block, mutex, threadcreate"},
 		{"GET /api/v1/openapi.json", access.SessionRead, s.openAPI, "This document"},
@@ -400,19 +401,6 @@ func queryInt(r *http.Request, name string, absent, least, most int64) (int64, e
 		return 0, badRequest("query_invalid", fmt.Sprintf("参数 %s 应为 %d 至 %d 的整数", name, least, most), fmt.Sprintf("query parameter %s must be a whole number from %d to %d", name, least, most))
 	}
 	return v, nil
-}
-
-func (s *Server) health(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, err := w.Write([]byte("ok\n"))
-	return err
-}
-
-func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
-	if err := s.Pool.Ping(r.Context()); err != nil {
-		return &unavailableError{"database_unreachable", "数据库不可达", "the database cannot be reached"}
-	}
-	return writeJSON(w, map[string]any{"ready": true, "seq": s.Live.Hub.Head()})
 }
 
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ access.Identity) error {

@@ -34,7 +34,6 @@ const (
 // scopes has a line for each route that needs a right; one without a line is refused to everybody who has a jurisdiction,
 // and the test of the matrix names it. Where cameras stand is on the map for all; what they show is not.
 var scopes = map[string]scope{
-	"GET /readyz":                everywhere,
 	"GET /metrics":               everywhere,
 	"GET /debug/pprof/{profile}": everywhere,
 	"GET /api/v1/openapi.json":   everywhere,

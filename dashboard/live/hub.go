@@ -159,6 +159,12 @@ func (h *Hub) Head() int64 {
 }
 
 // Clients is how many websockets follow.
+// HeardAt is when a word of this node last came all the way from the database to a socket; false: none has yet.
+func (h *Hub) HeardAt() (time.Time, bool) {
+	_, at, ok := h.canary.last()
+	return at, ok
+}
+
 func (h *Hub) Clients() int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -1,13 +1,17 @@
 package rtsp_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
 	"golang.org/x/net/dns/dnsmessage"
 
 	"gridwall/streams/rtsp"
@@ -53,6 +57,86 @@ func TestANameThatMovesToAForbiddenAddressIsRefusedWhenItIsDialled(t *testing.T)
 	case <-reached:
 		t.Error("what listens on the loopback was reached")
 	default:
+	}
+}
+
+// Redirects: a camera that answers 302 sends nobody to another host, nor to another port of its own that is forbidden, and
+// the password goes with neither.
+func TestARedirectLeadsToNoOtherHostAndToNoForbiddenPort(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	reached := make(chan struct{}, 10)
+	go func() {
+		for {
+			conn, err := inner.Accept()
+			if err != nil {
+				return
+			}
+			conn.Close()
+			reached <- struct{}{}
+		}
+	}()
+	_, port, _ := net.SplitHostPort(inner.Addr().String())
+	for name, tc := range map[string]struct {
+		to      string
+		network rtsp.Net
+		want    error
+	}{
+		"another host":                {"rtsp://localhost:" + port + "/x", rtsp.Net{}, rtsp.ErrRedirect},
+		"another host in IPv6":        {"rtsp://[::ffff:127.0.0.1]:" + port + "/x", rtsp.Net{}, rtsp.ErrRedirect},
+		"a forbidden port of its own": {"rtsp://127.0.0.1:" + port + "/x", rtsp.Net{Refused: func(a netip.AddrPort) bool { return fmt.Sprint(a.Port()) == port }}, rtsp.ErrForbidden},
+	} {
+		t.Run(name, func(t *testing.T) {
+			camera, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer camera.Close()
+			go redirect(camera, tc.to)
+			err = rtsp.Probe(t.Context(), "rtsp://admin:geheim@"+camera.Addr().String()+"/a", tc.network)
+			if !errors.Is(err, tc.want) || strings.Contains(err.Error(), "geheim") {
+				t.Errorf("%v, want %v", err, tc.want)
+			}
+		})
+	}
+	select {
+	case <-reached:
+		t.Error("what the redirect names was reached")
+	default:
+	}
+}
+
+// redirect answers OPTIONS as a camera does and everything else with 302.
+func redirect(camera net.Listener, to string) {
+	for {
+		conn, err := camera.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			r := bufio.NewReader(conn)
+			for {
+				var request base.Request
+				if request.Unmarshal(r) != nil {
+					return
+				}
+				answer := base.Response{StatusCode: base.StatusOK, Header: base.Header{"CSeq": request.Header["CSeq"], "Public": {"DESCRIBE, SETUP, PLAY"}}}
+				if request.Method != base.Options {
+					answer.StatusCode, answer.Header["Location"] = base.StatusFound, base.HeaderValue{to}
+				}
+				text, err := answer.Marshal()
+				if err != nil {
+					return
+				}
+				if _, err := conn.Write(text); err != nil {
+					return
+				}
+			}
+		}()
 	}
 }
 
