@@ -17,7 +17,7 @@ define install
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
-.PHONY: run build test check go-test e2e storm shots stale bench bench-live bench-video fault fault-long fault-proxy fault-video soak-video fuzz deb deb-test clips clean
+.PHONY: run build test check go-test e2e storm shots stale walks bench bench-live bench-video fault fault-long fault-proxy fault-video soak-video fuzz deb deb-test clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -90,6 +90,11 @@ shots: build
 stale: build
 	$(call install,$(RUN_PACKAGES))
 	bin/gridwall postgres --volatile --env=GRIDWALL_TEST_DATABASE_URL -- go test -race -timeout 60m -run '^TestNoTileIsStale$$' -v ./dashboard -edits=10000
+
+# 10,000 random walks of cases: over each flow in memory, and through the log, whose events must give every stored row (a few minutes).
+walks: build
+	$(call install,$(RUN_PACKAGES))
+	bin/gridwall postgres --volatile --env=GRIDWALL_TEST_DATABASE_URL -- go test -timeout 30m -run 'UndeclaredState|RebuiltFromTheLog' -v ./dashboard/cases -walks=10000
 
 bench: build
 	$(call install,$(RUN_PACKAGES))

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"gridwall/dashboard"
 	"gridwall/dashboard/access"
@@ -91,70 +88,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within a minute: %s", what)
 		}
-	}
-}
-
-// Whatever is tried on whatever flow, what the log says of a case is what the tables say.
-func TestTheStateRebuiltFromTheLogIsTheStoredOne(t *testing.T) {
-	h := open(t)
-	var all struct {
-		Flows []struct {
-			Flow  string
-			Start struct{ Who []access.Role }
-			Moves []struct{ Move string }
-		}
-	}
-	h.must(access.Admin, "GET", "/api/v1/flows", nil, &all)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 2))
-	picture := after(t)["photos"]
-	for _, f := range all.Flows {
-		other := h.begin(access.Admin, f.Flow, "另一件")
-		for n := range 3 {
-			id := h.begin(access.Admin, f.Flow, fmt.Sprintf("随机 %d", n))
-			for range 14 {
-				c := h.file(id)
-				move := f.Moves[random.IntN(len(f.Moves))].Move
-				if len(c.Moves) > 0 && random.IntN(5) > 0 {
-					move = c.Moves[random.IntN(len(c.Moves))].Move
-				}
-				role := []access.Role{access.Admin, access.Department, access.DutyLeader, access.Specialist}[random.IntN(4)]
-				a := h.move(role, id, map[string]any{"move": move, "note": "随机", "department": "D01", "departments": []string{"D01", "D02"}, "rating": random.IntN(4),
-					"case": other, "until": time.Now().Add(48 * time.Hour), "photos": picture})
-				if a.code >= 500 {
-					t.Fatalf("%s of %s: %d %s", move, f.Flow, a.code, a.body)
-				}
-			}
-		}
-	}
-	const differ = `
-SELECT c.id, c.state, e.data->'case'->>'state', c.returns, (e.data->'case'->>'returns')::int, c.version, (e.data->'case'->>'version')::int,
-       COALESCE(c.department, ''), COALESCE(e.data->'case'->>'department', ''), c.open, e.data->'case'->>'closed_at' IS NULL,
-       (SELECT to_state FROM case_move WHERE case_id = c.id ORDER BY n DESC LIMIT 1),
-       (SELECT count(*) FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL), jsonb_array_length(e.data::jsonb->'case'->'clocks')
-FROM case_file AS c
-CROSS JOIN LATERAL (SELECT data FROM event WHERE type LIKE 'case.%' AND (data->'case'->>'id')::bigint = c.id ORDER BY seq DESC LIMIT 1) AS e`
-	rows, err := h.pool.Query(t.Context(), differ)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	count := 0
-	for rows.Next() {
-		v, err := rows.Values()
-		if err != nil {
-			t.Fatal(err)
-		}
-		count++
-		stored := []any{v[1], v[3], v[5], v[7], v[9], v[12]}
-		logged := []any{v[2], v[4], v[6], v[8], v[10], int64(v[13].(int32))}
-		if diff := cmp.Diff(fmt.Sprint(stored), fmt.Sprint(logged)); diff != "" || v[11] != v[1] {
-			t.Errorf("case %v (seed %d), its last move leads to %v, stored − logged +: %s", v[0], seed, v[11], diff)
-		}
-	}
-	if want := len(all.Flows) * 4; rows.Err() != nil || count < want {
-		t.Fatalf("%d cases, want at least %d (%v)", count, want, rows.Err())
 	}
 }
 
@@ -246,7 +179,10 @@ func TestNinetyNineReportsAtOnceAreAnsweredWithNumbersOfTheirOwn(t *testing.T) {
 		seen[n] = true
 		worst = max(worst, slowest[i])
 	}
-	t.Logf("the slowest of 99 reports was answered after %s", worst) // judged on a quiet machine: 2 s
+	t.Logf("the slowest of 99 reports was answered after %s", worst)
+	if worst > 2*time.Second {
+		t.Errorf("the slowest of 99 reports was answered after %s, want 2 s at most", worst)
+	}
 }
 
 func TestTheThirdReturnGoesToTheDutyLeader(t *testing.T) {
@@ -297,6 +233,13 @@ func TestEveryReporterOfMergedCasesIsAnswered(t *testing.T) {
 
 func TestExtensionSuspensionSupervisionAndAppealGoByTheirRules(t *testing.T) {
 	h := open(t)
+	_, h.url = serveWith(t, h.pool, func(c *dashboard.Config) { c.SettableClock = true })
+	now := time.Date(2018, 12, 24, 1, 0, 0, 0, time.UTC)
+	stand := func(at time.Time) {
+		now = at
+		h.must(access.Admin, "PUT", "/api/v1/clock", map[string]time.Time{"now": now}, nil)
+	}
+	stand(now)
 	id := h.report("挂账延期")
 	h.makes(id, access.Specialist, "verify", nil)
 	h.makes(id, access.Operator, "file", nil)
@@ -332,8 +275,8 @@ func TestExtensionSuspensionSupervisionAndAppealGoByTheirRules(t *testing.T) {
 	h.makes(id, access.Department, "ask_extension", map[string]any{"note": "又一次"})
 	h.refuses(id, access.DutyLeader, "extend", nil, 409, "最多 2 次")
 
-	h.refuses(id, access.DutyLeader, "suspend", map[string]any{"note": "待开春", "until": time.Now().AddDate(2, 0, 0)}, 422, "until_invalid")
-	h.makes(id, access.DutyLeader, "suspend", map[string]any{"note": "待开春", "until": time.Now().AddDate(0, 3, 0)})
+	h.refuses(id, access.DutyLeader, "suspend", map[string]any{"note": "待开春", "until": now.AddDate(2, 0, 0)}, 422, "until_invalid")
+	h.makes(id, access.DutyLeader, "suspend", map[string]any{"note": "待开春", "until": now.AddDate(0, 3, 0)})
 	if _, paused := due(); !paused {
 		t.Error("a suspended case's clock runs")
 	}
@@ -346,7 +289,12 @@ func TestExtensionSuspensionSupervisionAndAppealGoByTheirRules(t *testing.T) {
 	if _, paused := due(); paused {
 		t.Error("the clock of a resumed case stands")
 	}
-	h.makes(id, access.DutyLeader, "suspend", map[string]any{"note": "再挂", "until": time.Now().Add(15 * time.Second)})
+	h.makes(id, access.DutyLeader, "suspend", map[string]any{"note": "再挂", "until": now.AddDate(0, 1, 0)})
+	stand(now.AddDate(0, 1, 0).Add(-time.Second))
+	if state := h.file(id).State; state != "suspended" {
+		t.Errorf("a second before its end the suspension is over: %s", state)
+	}
+	stand(now.Add(time.Second))
 	eventually(t, "a suspension ends by itself", func() bool { return h.file(id).State == "signed" })
 
 	h.makes(id, access.DutyLeader, "supervise", map[string]any{"note": "限期办结"})

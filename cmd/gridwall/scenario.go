@@ -373,8 +373,12 @@ func (p *player) mean(ctx context.Context, s *storyStep) error {
 	return fmt.Errorf("the case has no part of %s", s.Part)
 }
 
-// patience is how long a report among many may take; the shared machines of tests get more than the two seconds of the story.
-const patience = 30 * time.Second
+const (
+	// patience is how long the engine may take for what it does by itself.
+	patience = 30 * time.Second
+	// answered is how long a report among many may take.
+	answered = 2 * time.Second
+)
 
 // atOnce sends a report many times at once, and returns the first case; every one must have a number of its own.
 func atOnce(ctx context.Context, c *client, body any, times int) (first int64, err error) {
@@ -386,9 +390,12 @@ func atOnce(ctx context.Context, c *client, body any, times int) (first int64, e
 	var group errgroup.Group
 	for i := range answers {
 		group.Go(func() error {
-			within, cancel := context.WithTimeout(ctx, patience)
+			within, cancel := context.WithTimeoutCause(ctx, answered, fmt.Errorf("a report among %d was not answered within %s", times, answered))
 			defer cancel()
-			return c.do(within, "POST", "/api/v1/cases", body, &answers[i])
+			if err := c.do(within, "POST", "/api/v1/cases", body, &answers[i]); err != nil {
+				return cmp.Or(context.Cause(within), err)
+			}
+			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -62,6 +62,7 @@ type Case struct {
 	State          string     `json:"state"`
 	Priority       Priority   `json:"priority"`
 	Class          *string    `json:"class"`
+	ClassEdition   *string    `json:"class_edition"` // of the catalogue
 	ClassName      *Text      `json:"class_name"`
 	Condition      *string    `json:"condition"`
 	Title          string     `json:"title"`
@@ -88,11 +89,10 @@ type Case struct {
 	Exempt         bool       `json:"exempt,omitempty"`          // 申诉成立: statistics leave it out
 	SuspendedUntil *time.Time `json:"suspended_until,omitempty"` // 挂账
 
-	open         bool
-	classEdition *string
-	frozen       *Light
-	openSubs     int
-	now          time.Time // when it is judged
+	open     bool
+	frozen   *Light
+	openSubs int
+	now      time.Time // when it is judged
 }
 
 // Reporter is the person who told the centre. Never in an event, never on a wall.

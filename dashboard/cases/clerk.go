@@ -29,6 +29,11 @@ type madeNow struct {
 	By   By        `json:"by"`
 	At   time.Time `json:"at"`
 	Note *string   `json:"note"`
+
+	Department *string    `json:"department,omitempty"` // that it gave the case to
+	Rating     *int       `json:"rating,omitempty"`
+	Stopped    []Finished `json:"stopped,omitempty"` // the clocks that it stopped
+	Reply      *Text      `json:"reply,omitempty"`   // what the reporters were told
 }
 
 // reporting is a report on its way into the log.
@@ -50,8 +55,9 @@ type moving struct {
 	act      Act
 	pictures []picture
 
-	c       *Case // once written
-	repeats int64 // the case, when the key has been used for this move before
+	merged  []*Case // those that were merged into the case before
+	c       *Case   // once written
+	repeats int64   // the case, when the key has been used for this move before
 }
 
 type keyOf struct {
@@ -248,11 +254,11 @@ func (r *Room) decideReports(b *live.Batch, entries []*live.Entry, now time.Time
 		c.ID, c.Number = ids[i], fmt.Sprintf("%s%05d", prefix, serials[prefix])
 		c.State, c.ReportedAt, c.UpdatedAt, c.open, c.Version = in.flow.Start.To, now, now, true, 1
 		c.Photos, c.Clocks = []Photo{}, []Clock{}
-		r.startClocks(in.flow, &c, "", now, func(k Clock, limit Limit) { rows.clock(&c, k, limit, r.calendar) })
+		r.startClocks(in.flow, &c, "", now, func(k Clock) { rows.clock(&c, k) })
 		stored.claim(&claims, &c, 1, in.pictures)
 		r.name(&c)
 		b.Append(e, live.Draft{Type: "case.reported", At: now, Grid: *c.Grid,
-			Data: change{&c, madeNow{in.flow.Start.Move, nil, c.State, By{in.who.Name, in.who.Role}, now, nil}}})
+			Data: change{&c, madeNow{Move: in.flow.Start.Move, To: c.State, By: By{in.who.Name, in.who.Role}, At: now}}})
 		rows.add(&c, in, e.Seq, now)
 		if in.in.Key != "" {
 			known[key] = keyed{in.in.Sum[:], c.ID, e.Seq}
@@ -274,7 +280,10 @@ SELECT m.case_id, m.move, COALESCE(m.account, 0), COALESCE(a.name, '')
 FROM case_move AS m LEFT JOIN account AS a ON a.id = m.account
 WHERE m.case_id = ANY($1)
 ORDER BY m.case_id, m.n`
-	openPartsOf     = `SELECT parent, count(*) FROM case_file WHERE parent = ANY($1) AND open GROUP BY parent`
+	openPartsOf = `SELECT parent, count(*) FROM case_file WHERE parent = ANY($1) AND open GROUP BY parent`
+	// What was merged into cases before, for a merge to take along; a case of the batch itself is known already.
+	mergedInto      = `SELECT` + columns + from + ` WHERE c.merged_into = ANY($1) AND NOT c.id = ANY($1)`
+	photosOfMerged  = `SELECT p.case_id, p.id, p.kind, p.at, p.n FROM photo AS p JOIN case_file AS c ON c.id = p.case_id WHERE c.merged_into = ANY($1) AND NOT c.id = ANY($1) ORDER BY p.case_id, p.n, p.at, p.id`
 	targetsOf       = `SELECT id, merged_into IS NULL FROM case_file WHERE id = ANY($1) AND open`
 	readPartSerials = `SELECT prefix, last FROM case_serial WHERE prefix ^@ 'S'`
 	namesOf         = `SELECT code, name FROM department WHERE code = ANY($1)`
@@ -333,13 +342,7 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 	}
 	known := askKeys(ask, accounts, keys)
 	files := map[int64]*Case{}
-	ask.Queue(caseOf, ids).Query(func(rows pgx.Rows) error {
-		list, err := pgx.CollectRows(rows, scan)
-		for _, c := range list {
-			files[c.ID] = c
-		}
-		return err
-	})
+	ask.Queue(caseOf, ids).Query(func(rows pgx.Rows) error { return keepCases(rows, files) })
 	ask.Queue(runningClocks, ids).Query(func(rows pgx.Rows) error { return addClocks(rows, files) })
 	ask.Queue(photosOf, ids).Query(func(rows pgx.Rows) error {
 		return scanPhotos(rows, func(id int64, _ int, p Photo) { files[id].Photos = append(files[id].Photos, p) })
@@ -351,6 +354,10 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 	free := map[int64]bool{} // cases that another may be merged into
 	if len(targets) > 0 {
 		ask.Queue(targetsOf, targets).Query(func(rows pgx.Rows) error { return collect(rows, free) })
+		ask.Queue(mergedInto, ids).Query(func(rows pgx.Rows) error { return keepCases(rows, files) })
+		ask.Queue(photosOfMerged, ids).Query(func(rows pgx.Rows) error {
+			return scanPhotos(rows, func(id int64, _ int, p Photo) { files[id].Photos = append(files[id].Photos, p) })
+		})
 	}
 	numbers := partNumbers{last: map[string]int{}}
 	if parts > 0 {
@@ -428,7 +435,17 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 				}
 				open[c.ID] += len(in.act.Departments)
 			}
+			if in.merged = nil; move.does.merge {
+				for _, id := range slices.Sorted(maps.Keys(files)) {
+					if f := files[id]; f.MergedInto != nil && *f.MergedInto == c.ID {
+						in.merged = append(in.merged, f)
+					}
+				}
+			}
 			r.apply(b, e, flow, move, c, len(past[c.ID])+1, in, stored)
+			if !c.open {
+				delete(free, c.ID)
+			}
 			past[c.ID] = append(past[c.ID], did{move.Move, in.who.Account, in.who.Name})
 			made := *c
 			made.Photos, made.Clocks = slices.Clone(c.Photos), slices.Clone(c.Clocks)
@@ -449,19 +466,16 @@ func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, 
 	if !m.Needs.Department {
 		act.Department = ""
 	}
-	r.change(b, flow, &m, c, before, in, now)
+	r.change(b, e, flow, &m, c, in, now)
 	if m.Needs.Rating {
 		c.Rating = act.Rating
 	} else {
 		act.Rating = nil
 	}
-	if light := r.stopClocks(b, flow, c, n, now); light != nil {
-		c.frozen = light
-	}
-	started := func(k Clock, limit Limit) {
-		b.Queue(insertClock, c.ID, k.Stage, limit.Unit, int(r.calendar.Length(limit)/time.Second), k.StartedAt, k.WarnAt, k.DueAt)
-	}
-	r.startClocks(flow, c, before, now, started)
+	stopped := r.stopClocks(b, flow, c, n, now)
+	r.startClocks(flow, c, before, now, func(k Clock) {
+		b.Queue(insertClock, c.ID, k.Stage, k.Unit, k.LimitS, k.StartedAt, k.WarnAt, k.DueAt)
+	})
 	if flow.state[c.State].Final && c.open {
 		c.open, c.ClosedAt = false, &now
 	}
@@ -469,16 +483,20 @@ func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, 
 		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto)
 	note := strings.TrimSpace(act.Note)
 	b.Queue(insertMove, c.ID, n, m.Move, before, c.State, now, in.who.Account, in.who.Role, note, act.Department, act.Rating)
-	if m.reply != nil {
-		words := strings.NewReplacer("{number}", c.Number, "{department}", deref(c.DepartmentName), "{note}", note)
-		b.Queue(tellReporters, c.ID, n, now, words.Replace(m.reply.ZH), words.Replace(m.reply.EN))
-	}
-	stored.claim(&b.Batch, c, n, in.pictures)
-	r.name(c)
-	told := madeNow{m.Move, &before, c.State, By{in.who.Name, in.who.Role}, now, nil}
+	told := madeNow{Move: m.Move, From: &before, To: c.State, By: By{in.who.Name, in.who.Role}, At: now, Rating: act.Rating, Stopped: stopped}
 	if note != "" {
 		told.Note = &note
 	}
+	if act.Department != "" {
+		told.Department = &act.Department
+	}
+	if m.reply != nil {
+		words := strings.NewReplacer("{number}", c.Number, "{department}", deref(c.DepartmentName), "{note}", note)
+		told.Reply = &Text{words.Replace(m.reply.ZH), words.Replace(m.reply.EN)}
+		b.Queue(tellReporters, c.ID, n, now, told.Reply.ZH, told.Reply.EN)
+	}
+	stored.claim(&b.Batch, c, n, in.pictures)
+	r.name(c)
 	d := live.Draft{Type: "case.moved", At: now, Data: change{c, told}}
 	if c.Grid != nil {
 		d.Grid = *c.Grid
@@ -486,8 +504,8 @@ func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, 
 	b.Append(e, d)
 }
 
-// stopClocks stops those that do not run in the case's new state, which move n led to. It returns the light of the total clock, if that stopped.
-func (r *Room) stopClocks(b *live.Batch, flow *Flow, c *Case, n int, now time.Time) (total *Light) {
+// stopClocks stops those that do not run in the case's new state, which move n led to. The light of the total clock stays with the case.
+func (r *Room) stopClocks(b *live.Batch, flow *Flow, c *Case, n int, now time.Time) (stopped []Finished) {
 	running := c.Clocks[:0]
 	for _, k := range c.Clocks {
 		i := slices.IndexFunc(flow.clocks, func(f flowClock) bool { return f.stage == k.Stage })
@@ -495,14 +513,15 @@ func (r *Room) stopClocks(b *live.Batch, flow *Flow, c *Case, n int, now time.Ti
 			running = append(running, k)
 			continue
 		}
-		unit := flow.clocks[i].limits[c.Priority].Unit
-		used, late := r.calendar.Used(unit, k.StartedAt, now), r.calendar.Used(unit, k.DueAt, now)
-		b.Queue(stopClock, c.ID, k.Stage, now, n, int(used/time.Second)-k.pausedS, int(late/time.Second))
+		used, late := r.calendar.Used(k.Unit, k.StartedAt, now), r.calendar.Used(k.Unit, k.DueAt, now)
+		end := Finished{Stage: k.Stage, Unit: k.Unit, StartedAt: k.StartedAt, EndedAt: now, WarnAt: k.WarnAt, DueAt: k.DueAt, LimitS: k.LimitS, PausedS: k.PausedS, Extended: k.Extended,
+			UsedS: int(used/time.Second) - k.PausedS, LateS: int(late / time.Second), Light: finalLight(k.WarnAt, k.DueAt, now)}
+		b.Queue(stopClock, c.ID, k.Stage, now, n, end.UsedS, end.LateS)
+		stopped = append(stopped, end)
 		if k.Stage == "total" {
-			light := finalLight(k.WarnAt, k.DueAt, now)
-			total = &light
+			c.frozen = &end.Light
 		}
 	}
 	c.Clocks = running
-	return total
+	return stopped
 }

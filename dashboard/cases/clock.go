@@ -49,13 +49,14 @@ func ParseLimit(text string) (Limit, error) {
 // Clock is one stage's time: verify, dispatch, sign, handle, check or total.
 type Clock struct {
 	Stage     string     `json:"stage"`
+	Unit      Unit       `json:"unit"`
+	LimitS    int        `json:"limit_s"` // with its extensions
 	StartedAt time.Time  `json:"started_at"`
 	WarnAt    time.Time  `json:"warn_at"` // 80 % of the limit is used
 	DueAt     time.Time  `json:"due_at"`
 	PausedAt  *time.Time `json:"paused_at"`
-
-	pausedS  int // how long it stood before, in the time of its unit
-	extended int // how many limits it was given more
+	PausedS   int        `json:"paused_s,omitempty"` // how long it stood before, in the time of its unit
+	Extended  int        `json:"extended,omitempty"` // how many limits it was given more
 }
 
 // Finished is a clock that has stopped.
@@ -64,10 +65,13 @@ type Finished struct {
 	Unit      Unit      `json:"unit"`
 	StartedAt time.Time `json:"started_at"`
 	EndedAt   time.Time `json:"ended_at"`
+	WarnAt    time.Time `json:"warn_at"`
 	DueAt     time.Time `json:"due_at"`
 	LimitS    int       `json:"limit_s"`
 	UsedS     int       `json:"used_s"`
 	LateS     int       `json:"late_s"`
+	PausedS   int       `json:"paused_s,omitempty"`
+	Extended  int       `json:"extended,omitempty"`
 	Light     Light     `json:"light"`
 }
 
@@ -94,8 +98,8 @@ func (c *Calendar) Length(l Limit) time.Duration {
 
 // Start sets a clock going at t.
 func (c *Calendar) Start(stage string, l Limit, t time.Time) Clock {
-	clock := Clock{Stage: stage, StartedAt: t}
 	length := c.Length(l)
+	clock := Clock{Stage: stage, Unit: l.Unit, LimitS: int(length / time.Second), StartedAt: t}
 	warn := time.Duration(float64(length) * warnShare)
 	switch {
 	case l.Unit == Emergency || l.Unit == Natural:
@@ -165,7 +169,8 @@ func (c *Calendar) advance(unit Unit, t time.Time, d time.Duration) time.Time {
 func (k *Clock) pause(now time.Time) { k.PausedAt = &now }
 
 // resume lets a stopped clock go on: what was left of it is left from now.
-func (c *Calendar) resume(k *Clock, unit Unit, now time.Time) {
+func (c *Calendar) resume(k *Clock, now time.Time) {
+	unit := k.Unit
 	stood := c.Used(unit, *k.PausedAt, now)
 	move := func(t time.Time) time.Time {
 		if t.After(*k.PausedAt) {
@@ -174,14 +179,15 @@ func (c *Calendar) resume(k *Clock, unit Unit, now time.Time) {
 		return t
 	}
 	k.WarnAt, k.DueAt, k.PausedAt = move(k.WarnAt), move(k.DueAt), nil
-	k.pausedS += int(stood / time.Second)
+	k.PausedS += int(stood / time.Second)
 }
 
 // extend gives a clock one original limit more; the light turns yellow at 80 % of the whole.
 func (c *Calendar) extend(k *Clock, l Limit) {
-	k.extended++
+	k.Extended++
+	k.LimitS += int(c.Length(l) / time.Second)
 	length := float64(c.Length(l))
-	left := length * (warnShare*float64(k.extended+1) - float64(k.extended)) // of the added limit, until the warning
+	left := length * (warnShare*float64(k.Extended+1) - float64(k.Extended)) // of the added limit, until the warning
 	if left > 0 {
 		k.WarnAt = c.advance(l.Unit, k.DueAt, time.Duration(left))
 	}

@@ -82,10 +82,10 @@ func (r *Room) openParts(b *live.Batch, e *live.Entry, m Move, parent *Case, in 
 		c.ReportedAt, c.UpdatedAt, c.ClosedAt, c.open, c.frozen, c.Rating, c.Returns = now, now, nil, true, nil, nil, 0
 		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto = false, false, nil, nil
 		c.Photos, c.Clocks = []Photo{}, []Clock{}
-		r.startClocks(flow, &c, "", now, func(k Clock, limit Limit) { rows.clock(&c, k, limit, r.calendar) })
+		r.startClocks(flow, &c, "", now, func(k Clock) { rows.clock(&c, k) })
 		r.name(&c)
 		rows.add(&c, &reporting{who: in.who, flow: flow}, 0, now)
-		d := live.Draft{Type: "case.reported", At: now, Data: change{&c, madeNow{flow.Start.Move, nil, c.State, By{in.who.Name, in.who.Role}, now, nil}}}
+		d := live.Draft{Type: "case.reported", At: now, Data: change{&c, madeNow{Move: flow.Start.Move, To: c.State, By: By{in.who.Name, in.who.Role}, At: now}}}
 		d.Grid = deref(c.Grid)
 		b.Append(e, d)
 	}
@@ -96,14 +96,28 @@ func (r *Room) openParts(b *live.Batch, e *live.Entry, m Move, parent *Case, in 
 	return nil
 }
 
-// What was merged into a case before goes with it.
-const moveMerged = `UPDATE case_file SET merged_into = $2 WHERE merged_into = $1`
+// redirected is the data of case.merged: what was merged into a case before goes where that case goes.
+type redirected struct {
+	Case *Case `json:"case"`
+}
+
+const moveMerged = `UPDATE case_file SET merged_into = $2, updated_at = $3, version = $4 WHERE id = $1`
+
+// redirect sends what was merged into a case before after it. Their events come before that of the move.
+func (r *Room) redirect(b *live.Batch, e *live.Entry, merged []*Case, into int64, now time.Time) {
+	for _, c := range merged {
+		c.MergedInto, c.UpdatedAt, c.Version = &into, now, c.Version+1
+		b.Queue(moveMerged, c.ID, into, now, c.Version)
+		r.name(c)
+		b.Append(e, live.Draft{Type: "case.merged", At: now, Grid: deref(c.Grid), Data: redirected{c}})
+	}
+}
 
 // third is the return that goes to the duty leader.
 const third = 3
 
 // change does what the move declares beside the state, and stops and starts the clocks of paused states.
-func (r *Room) change(b *live.Batch, flow *Flow, m *Move, c *Case, before string, in *moving, now time.Time) {
+func (r *Room) change(b *live.Batch, e *live.Entry, flow *Flow, m *Move, c *Case, in *moving, now time.Time) {
 	if m.does.back || m.does.rework {
 		if c.Returns++; m.Third != "" && c.Returns >= third {
 			c.State = m.Third
@@ -116,7 +130,7 @@ func (r *Room) change(b *live.Batch, flow *Flow, m *Move, c *Case, before string
 	c.Exempt = c.Exempt || m.does.exempt
 	if m.does.merge {
 		c.MergedInto = &in.act.Case
-		b.Queue(moveMerged, c.ID, in.act.Case)
+		r.redirect(b, e, in.merged, in.act.Case, now)
 	}
 	if m.Needs.Until {
 		until := in.act.Until.UTC()
@@ -140,13 +154,12 @@ func (r *Room) change(b *live.Batch, flow *Flow, m *Move, c *Case, before string
 		case paused && k.PausedAt == nil:
 			k.pause(now)
 		case !paused && k.PausedAt != nil:
-			r.calendar.resume(k, limit.Unit, now)
+			r.calendar.resume(k, now)
 		default:
 			changed = false
 		}
 		if changed {
-			length := int(r.calendar.Length(limit)/time.Second) * (k.extended + 1)
-			b.Queue(resetClock, c.ID, k.Stage, k.WarnAt, k.DueAt, k.PausedAt, k.pausedS, k.extended, length)
+			b.Queue(resetClock, c.ID, k.Stage, k.WarnAt, k.DueAt, k.PausedAt, k.PausedS, k.Extended, k.LimitS)
 		}
 	}
 }

@@ -26,13 +26,15 @@ FROM case_file AS c LEFT JOIN department AS d ON d.code = c.department`
 
 func scan(row pgx.CollectableRow) (*Case, error) {
 	c := &Case{Photos: []Photo{}, Clocks: []Clock{}}
-	err := row.Scan(&c.ID, &c.Number, &c.Flow, &c.FlowEdition, &c.State, &c.Priority, &c.Class, &c.classEdition, &c.Condition, &c.Title, &c.Description,
+	err := row.Scan(&c.ID, &c.Number, &c.Flow, &c.FlowEdition, &c.State, &c.Priority, &c.Class, &c.ClassEdition, &c.Condition, &c.Title, &c.Description,
 		&c.Address, &c.Location.Lon, &c.Location.Lat, &c.Grid, &c.Department, &c.DepartmentName, &c.Camera, &c.ReportedAt, &c.UpdatedAt, &c.ClosedAt,
 		&c.Rating, &c.Returns, &c.frozen, &c.open, &c.Version,
 		&c.Parent, &c.MergedInto, &c.Supervised, &c.Exempt, &c.SuspendedUntil)
 	c.ReportedAt, c.UpdatedAt = c.ReportedAt.UTC(), c.UpdatedAt.UTC()
-	if c.ClosedAt != nil {
-		*c.ClosedAt = c.ClosedAt.UTC()
+	for _, at := range []*time.Time{c.ClosedAt, c.SuspendedUntil} {
+		if at != nil {
+			*at = at.UTC()
+		}
 	}
 	return c, err
 }
@@ -125,7 +127,7 @@ func (r *Room) under(code string) []string {
 }
 
 const runningClocks = `
-SELECT case_id, stage, started_at, warn_at, due_at, paused_at, paused_s, extended FROM case_clock
+SELECT case_id, stage, unit, limit_s, started_at, warn_at, due_at, paused_at, paused_s, extended FROM case_clock
 WHERE case_id = ANY($1) AND ended_at IS NULL
 ORDER BY case_id, due_at, stage`
 
@@ -159,7 +161,7 @@ func (r *Room) complete(ctx context.Context, q db, cases []*Case) error {
 func addClocks(rows pgx.Rows, byID map[int64]*Case) error {
 	var id int64
 	var k Clock
-	_, err := pgx.ForEachRow(rows, []any{&id, &k.Stage, &k.StartedAt, &k.WarnAt, &k.DueAt, &k.PausedAt, &k.pausedS, &k.extended}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &k.Stage, &k.Unit, &k.LimitS, &k.StartedAt, &k.WarnAt, &k.DueAt, &k.PausedAt, &k.PausedS, &k.Extended}, func() error {
 		if k.PausedAt != nil {
 			at := k.PausedAt.UTC()
 			k.PausedAt = &at
@@ -210,6 +212,15 @@ func (r *Room) get(ctx context.Context, q db, id int64) (*Case, error) {
 		return nil, err
 	}
 	return c, r.complete(ctx, q, []*Case{c})
+}
+
+// keepCases puts the cases of rows by their ids.
+func keepCases(rows pgx.Rows, into map[int64]*Case) error {
+	list, err := pgx.CollectRows(rows, scan)
+	for _, c := range list {
+		into[c.ID] = c
+	}
+	return err
 }
 
 func addHistory(rows pgx.Rows, past map[int64][]did) error {
@@ -357,7 +368,7 @@ WHERE m.case_id = $1
 ORDER BY m.n`
 
 const finishedClocks = `
-SELECT ended_by, stage, unit, started_at, warn_at, due_at, ended_at, limit_s, used_s, late_s
+SELECT ended_by, stage, unit, started_at, warn_at, due_at, ended_at, limit_s, used_s, late_s, paused_s, extended
 FROM case_clock
 WHERE case_id = $1 AND ended_at IS NOT NULL
 ORDER BY ended_at, stage`
@@ -396,10 +407,9 @@ func (r *Room) Timeline(ctx context.Context, id int64) ([]Entry, error) {
 	}
 	var n int
 	var k Finished
-	var warn time.Time
-	_, err = pgx.ForEachRow(rows, []any{&n, &k.Stage, &k.Unit, &k.StartedAt, &warn, &k.DueAt, &k.EndedAt, &k.LimitS, &k.UsedS, &k.LateS}, func() error {
-		k.Light = finalLight(warn, k.DueAt, k.EndedAt)
-		k.StartedAt, k.DueAt, k.EndedAt = k.StartedAt.UTC(), k.DueAt.UTC(), k.EndedAt.UTC()
+	_, err = pgx.ForEachRow(rows, []any{&n, &k.Stage, &k.Unit, &k.StartedAt, &k.WarnAt, &k.DueAt, &k.EndedAt, &k.LimitS, &k.UsedS, &k.LateS, &k.PausedS, &k.Extended}, func() error {
+		k.Light = finalLight(k.WarnAt, k.DueAt, k.EndedAt)
+		k.StartedAt, k.WarnAt, k.DueAt, k.EndedAt = k.StartedAt.UTC(), k.WarnAt.UTC(), k.DueAt.UTC(), k.EndedAt.UTC()
 		entries[n-1].Clocks = append(entries[n-1].Clocks, k)
 		return nil
 	})

@@ -40,7 +40,7 @@ func (r *reportRows) add(c *Case, in *reporting, seq int64, now time.Time) {
 	r.ids, r.numbers, r.flows, r.states = append(r.ids, c.ID), append(r.numbers, c.Number), append(r.flows, c.Flow), append(r.states, c.State)
 	r.priorities, r.titles = append(r.priorities, string(c.Priority)), append(r.titles, c.Title)
 	r.descriptions, r.addresses, r.editions = append(r.descriptions, c.Description), append(r.addresses, c.Address), append(r.editions, c.FlowEdition)
-	r.classes, r.classEditions, r.conditions = append(r.classes, c.Class), append(r.classEditions, c.classEdition), append(r.conditions, c.Condition)
+	r.classes, r.classEditions, r.conditions = append(r.classes, c.Class), append(r.classEditions, c.ClassEdition), append(r.conditions, c.Condition)
 	r.grids, r.cameras = append(r.grids, c.Grid), append(r.cameras, c.Camera)
 	var person *string
 	if in.in.Reporter != nil {
@@ -58,10 +58,10 @@ func (r *reportRows) add(c *Case, in *reporting, seq int64, now time.Time) {
 	}
 }
 
-func (r *reportRows) clock(c *Case, k Clock, limit Limit, calendar *Calendar) {
+func (r *reportRows) clock(c *Case, k Clock) {
 	t := &r.clocks
-	t.ids, t.stages, t.units = append(t.ids, c.ID), append(t.stages, k.Stage), append(t.units, string(limit.Unit))
-	t.limits = append(t.limits, int(calendar.Length(limit)/time.Second))
+	t.ids, t.stages, t.units = append(t.ids, c.ID), append(t.stages, k.Stage), append(t.units, string(k.Unit))
+	t.limits = append(t.limits, k.LimitS)
 	t.startedAt, t.warnAt, t.dueAt = append(t.startedAt, k.StartedAt), append(t.warnAt, k.WarnAt), append(t.dueAt, k.DueAt)
 }
 

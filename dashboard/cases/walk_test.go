@@ -80,7 +80,7 @@ func walk(t *testing.T, r *Room, f *Flow, random *rand.Rand, visited map[string]
 		}
 		visited[c.State] = true
 		c.Clocks = nil
-		r.startClocks(f, c, "", now, func(k Clock, _ Limit) {
+		r.startClocks(f, c, "", now, func(k Clock) {
 			if state.Final || !k.DueAt.After(k.StartedAt) {
 				t.Fatalf("%s: clock %s starts in %s and is due at %s", f.Flow, k.Stage, c.State, k.DueAt)
 			}

@@ -106,7 +106,7 @@ func (r *Room) check(who access.Identity, in Report) (*reporting, error) {
 			return nil, invalid("unknown_class", fmt.Sprintf("目录中没有类别 %s", in.Class), fmt.Sprintf("the catalogue has no class %q", in.Class))
 		}
 		edition := catalogue.Edition
-		c.Class, c.classEdition = &class.Code, &edition
+		c.Class, c.ClassEdition = &class.Code, &edition
 		if c.Priority == "" {
 			c.Priority = Priority(class.Priority)
 		}
@@ -143,14 +143,13 @@ func (r *Room) check(who access.Identity, in Report) (*reporting, error) {
 }
 
 // startClocks sets those clocks going that run in the case's state and did not run in the state before.
-func (r *Room) startClocks(flow *Flow, c *Case, before string, now time.Time, store func(Clock, Limit)) {
+func (r *Room) startClocks(flow *Flow, c *Case, before string, now time.Time, store func(Clock)) {
 	for _, k := range flow.clocks {
 		if !slices.Contains(k.in, c.State) || slices.Contains(k.in, before) {
 			continue
 		}
-		limit := k.limits[c.Priority]
-		clock := r.calendar.Start(k.stage, limit, now)
-		store(clock, limit)
+		clock := r.calendar.Start(k.stage, k.limits[c.Priority], now)
+		store(clock)
 		c.Clocks = append(c.Clocks, clock)
 	}
 	slices.SortFunc(c.Clocks, func(a, b Clock) int { return a.DueAt.Compare(b.DueAt) })

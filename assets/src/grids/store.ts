@@ -108,6 +108,7 @@ export const useGrids = defineStore('grids', () => {
       case 'camera.driver':
       case 'case.reported':
       case 'case.moved':
+      case 'case.merged':
       case 'alarm.changed':
       case 'alarm.flood':
       case 'wall.changed':
