@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gridwall/dashboard/access"
+	"gridwall/dashboard/access/oidc"
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/api"
 	"gridwall/dashboard/audit"
@@ -67,6 +68,10 @@ type Config struct {
 	Checkpoints *audit.Signer
 	// Proxies are the networks of trusted reverse proxies.
 	Proxies []netip.Prefix
+	// OIDC is the site's OpenID provider; nil: accounts have passwords.
+	OIDC *oidc.Provider
+	// FactorRoles may do nothing without a second factor.
+	FactorRoles []access.Role
 	// Basemap lies under the map; nil: none.
 	Basemap *basemap.Map
 	// GridCodes is how codes of new grids are made; the zero value is grid.National.
@@ -122,6 +127,10 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	}
 	now := new(clock.Clock)
 	d := &Dashboard{Access: access.New(c.Pool), signer: c.Checkpoints, logger: c.Log}
+	d.Access.FactorRoles = c.FactorRoles
+	if c.CameraKeys != nil { // a nil ring is no nil Sealer
+		d.Access.Sealer = c.CameraKeys
+	}
 	if d.places, err = geo.OpenWithin(ctx, c.Pool, geo.Budget{TileBytes: c.TileBytes, Log: c.Log}); err != nil {
 		return nil, err
 	}
@@ -187,7 +196,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		Grids:      d.grids, Basemap: c.Basemap,
 		Pool: c.Pool, Access: d.Access, Cases: files, Flows: c.Flows, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
-		Clock: now, SettableClock: c.SettableClock, Proxies: c.Proxies, Pages: c.Pages, Log: c.Log,
+		Clock: now, SettableClock: c.SettableClock, Proxies: c.Proxies, OIDC: c.OIDC, Pages: c.Pages, Log: c.Log,
 	})
 	return d, nil
 }

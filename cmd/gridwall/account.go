@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,8 @@ const accountUsage = `account ACTION NAME [flags]
   gridwall account token zhang --name=import-script          prints an API token that acts as the account
   gridwall account token zhang --name=qgis --scope=map.read,case.read --days=90
   gridwall account wall main                                 prints the address token of a video wall
+  gridwall account factor-off zhang                          takes the second factor away, for who lost the telephone
+  gridwall account shut zhang                                nobody comes in as zhang any more
 `
 
 func account(ctx context.Context, args []string) error {
@@ -74,8 +77,16 @@ func account(ctx context.Context, args []string) error {
 		if err == nil {
 			fmt.Println(token)
 		}
+	case "factor-off":
+		if err = room.DropFactor(ctx, rest[1]); err == nil {
+			err = record(ctx, pool, "factor.remove", rest[1], nil)
+		}
+	case "shut":
+		if err = room.Shut(ctx, rest[1]); err == nil {
+			err = record(ctx, pool, "account.change", rest[1], map[string]string{"change": "shut"})
+		}
 	default:
-		err = fmt.Errorf("there is no action %q: add, token or wall", action)
+		err = fmt.Errorf("there is no action %q: add, token, wall, factor-off or shut", action)
 	}
 	return errors.Join(err, stop())
 }
@@ -86,6 +97,20 @@ func end(days int) time.Time {
 		return time.Time{}
 	}
 	return time.Now().AddDate(0, 0, days)
+}
+
+// rolesOf reads a list of roles.
+func rolesOf(list string) (roles []access.Role, err error) {
+	for part := range strings.SplitSeq(list, ",") {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		if !slices.Contains(access.Roles, access.Role(part)) {
+			return nil, fmt.Errorf("role %q is none of %v", part, access.Roles)
+		}
+		roles = append(roles, access.Role(part))
+	}
+	return roles, nil
 }
 
 func scopeOf(list string) (scope []access.Right) {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"gridwall/dashboard/access"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cameras/seal"
 	"gridwall/dashboard/live"
@@ -42,7 +43,11 @@ func (s *settings) openKeys(ctx context.Context, pool *pgxpool.Pool) (*seal.Keyr
 	if err != nil {
 		return nil, err
 	}
-	if len(used) > 0 {
+	factors, err := access.FactorsSealedBy(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	if used = append(used, factors...); len(used) > 0 {
 		return nil, fmt.Errorf("the credentials of cameras are sealed with key %s and %s is not there: copy it from the node or backup that has it (摄像机口令已封存, 缺少密钥文件: 请从原节点或备份复制)", strings.Join(used, ", "), path)
 	}
 	return seal.Open(path, true)
@@ -86,6 +91,9 @@ func rotate(ctx context.Context, pool *pgxpool.Pool, keys *seal.Keyring) (n int,
 	}
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if n, err = cameras.Reseal(ctx, tx, keys); err != nil {
+			return err
+		}
+		if err := access.ResealFactors(ctx, tx, keys); err != nil {
 			return err
 		}
 		_, err := live.Append(ctx, tx, live.Draft{Type: "camera.changed", At: time.Now(), Data: struct{}{}})

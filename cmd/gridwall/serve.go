@@ -17,6 +17,7 @@ import (
 
 	"gridwall/assets"
 	"gridwall/dashboard"
+	"gridwall/dashboard/access/oidc"
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/audit"
 	"gridwall/dashboard/postgres"
@@ -82,6 +83,16 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	if err != nil {
 		return nil, fmt.Errorf("trusted proxies: %w", err)
 	}
+	var signIn *oidc.Provider
+	if s.oidc != "" {
+		if signIn, err = oidc.Read(s.oidc); err != nil {
+			return nil, err
+		}
+	}
+	factorRoles, err := rolesOf(s.factorRoles)
+	if err != nil {
+		return nil, err
+	}
 	cameraNet, err := s.cameraNet()
 	if err != nil {
 		return nil, err
@@ -144,7 +155,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	dash, err := dashboard.Open(life, dashboard.Config{Checkpoints: &audit.Signer{Pool: pool, Key: signing, File: checkpoints, Log: log},
 		Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
 		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), RTSP: rtspOut, CameraKeys: keys, CameraNet: cameraNet,
-		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, Proxies: proxies, AlarmRules: rules, Flows: os.DirFS(filepath.Join(s.dataDir, "flows")), GridCodes: codes, Basemap: ground, TileBytes: int64(s.tileMemory) << 20, Log: log})
+		SettableClock: settableClock, KeepMonths: s.keepMonths, ClientsPerAddress: s.perAddress, Proxies: proxies, OIDC: signIn, FactorRoles: factorRoles, AlarmRules: rules, Flows: os.DirFS(filepath.Join(s.dataDir, "flows")), GridCodes: codes, Basemap: ground, TileBytes: int64(s.tileMemory) << 20, Log: log})
 	if err != nil {
 		listener.Close()
 		if rtspOut != nil {

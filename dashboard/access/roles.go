@@ -53,6 +53,7 @@ const (
 	AlarmReport      Right = "alarm.report" // sensors
 	AlarmSOS         Right = "alarm.sos"    // call for help
 	AuditRead        Right = "audit.read"
+	DeviceManage     Right = "device.manage" // let screens of walls in, and out
 	MetricsRead      Right = "metrics.read"
 	ProfileRead      Right = "profile.read" // what a node does with its processor and memory
 	EvaluationRead   Right = "evaluation.read"
@@ -65,12 +66,12 @@ const (
 var centre = []Right{SessionRead, NumbersRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead, EvaluationRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, PhotoUpload, ReporterRead, MapRead, GridManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, ProfileRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS, EvaluationRead, EvaluationManage},
+	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, PhotoUpload, ReporterRead, MapRead, GridManage, DeviceManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, ProfileRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS, EvaluationRead, EvaluationManage},
 	Operator:   slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
 	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, EvaluationManage, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
-	Integrator: {SessionRead, NumbersRead, MapRead, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
+	Integrator: {SessionRead, NumbersRead, MapRead, DeviceManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
 	Officer:    {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
 	Specialist: {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, CameraSecret, PositionReport, AlarmSOS},
 	Department: {SessionRead, NumbersRead, CaseRead, CaseMove, PhotoUpload, MapRead},
@@ -80,7 +81,7 @@ var rights = map[Role][]Right{
 }
 
 // central are rights over the whole town: an account of one grid has none of them, whatever its role.
-var central = []Right{GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead, ProfileRead, EvaluationManage}
+var central = []Right{DeviceManage, GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead, ProfileRead, EvaluationManage}
 
 // Identity is who asks.
 type Identity struct {
@@ -92,13 +93,15 @@ type Identity struct {
 	Grid       string // the jurisdiction: this grid and all below it; empty: the whole town
 	// Once is set while the password is one that was given out: nothing is permitted but to change it.
 	Once bool
+	// Bare is set while the role asks for a second factor that the account does not have: nothing is permitted but to get one.
+	Bare bool
 	// Scope are the rights that a program's token has of its account's; nil: all.
 	Scope []Right
 }
 
 // May says whether the identity has the right.
 func (i Identity) May(r Right) bool {
-	if i.Once {
+	if i.Once || i.Bare {
 		return r == SessionRead
 	}
 	if i.Scope != nil && r != SessionRead && !slices.Contains(i.Scope, r) {

@@ -47,6 +47,11 @@ const identityTTL = 5 * time.Second
 
 // Room keeps accounts, sessions, tokens and devices.
 type Room struct {
+	// Sealer shuts the secrets of second factors; nil (tests): they lie open. It and FactorRoles are set before the room is used.
+	Sealer Sealer
+	// FactorRoles may do nothing but get a second factor until they have one.
+	FactorRoles []Role
+
 	pool   *pgxpool.Pool
 	derive deriver
 
@@ -74,20 +79,23 @@ func newToken() (token string, hash [sha256.Size]byte) {
 }
 
 const accountByName = `
-SELECT id, username, name, role, COALESCE(department, ''), COALESCE(grid, ''), once, COALESCE(password, '')
-FROM account
-WHERE username = $1 AND active`
+SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, ''), a.once, COALESCE(a.password, ''), f.confirmed_at IS NOT NULL
+FROM account AS a LEFT JOIN factor AS f ON f.account = a.id
+WHERE a.username = $1 AND a.active`
 
-// check says whose a username and password are. Where the account does not exist it still hashes, so that the time taken
-// does not tell; a name that was tried too often is *LockedError, whether it exists or not.
-func (r *Room) check(ctx context.Context, username, password string) (Identity, error) {
+// check says whose a username and password are, and with a code (nil: not asked for) the second factor of those who have
+// one: ErrCodeRequired where it is empty. Where the account does not exist it still hashes, so that the time taken does not
+// tell; a name that was tried too often is *LockedError, whether it exists or not. Wrong codes count as wrong passwords do,
+// and what was counted is forgotten only when both were right: who knows the password does not get to try all codes.
+func (r *Room) check(ctx context.Context, username, password string, code *string) (Identity, error) {
 	now := time.Now()
 	if err := r.mayTry(ctx, username, now); err != nil {
 		return Identity{}, err
 	}
 	var who Identity
 	var hash string
-	err := r.pool.QueryRow(ctx, accountByName, username).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Once, &hash)
+	var factor bool
+	err := r.pool.QueryRow(ctx, accountByName, username).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Once, &hash, &factor)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return Identity{}, fmt.Errorf("sign in: %w", err)
 	}
@@ -101,36 +109,67 @@ func (r *Room) check(ctx context.Context, username, password string) (Identity, 
 		}
 		return Identity{}, ErrWrongCredentials
 	}
+	who.Bare = !factor && r.asksFactor(who.Role)
+	if factor && code != nil {
+		if *code == "" {
+			return Identity{}, ErrCodeRequired
+		}
+		switch err := r.fits(ctx, r.pool, who.Account, *code, true); {
+		case errors.Is(err, ErrWrongCode):
+			return Identity{}, cmp.Or(r.failed(ctx, username, now), err)
+		case err != nil:
+			return Identity{}, fmt.Errorf("sign in: %w", err)
+		}
+	}
+	if code == nil && factor {
+		return who, nil // one of the two: what was counted stands
+	}
 	if _, err := r.pool.Exec(ctx, `DELETE FROM sign_in_failure WHERE username = $1`, lockName(username)); err != nil {
 		return Identity{}, fmt.Errorf("sign in: %w", err)
 	}
 	return who, nil
 }
 
+// asksFactor says whether a role may not do without a second factor.
+func (r *Room) asksFactor(role Role) bool { return slices.Contains(r.FactorRoles, role) }
+
 // From is where a sign-in comes from, for its owner to know it again.
 type From struct {
 	Address, Agent string
+	// Code is of the second factor, or one of the recovery codes; empty: none was shown.
+	Code string
 	// Session is the token of the session that the browser had; it ends, so that nobody who planted it has the new one.
 	Session string
 }
 
+// agentOf is the browser's own word for itself, cut to what is kept.
+func agentOf(from From) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(from.Agent[:min(len(from.Agent), 200)], "\x00", ""), "")
+}
+
 // SignIn opens a session and returns its token for the cookie.
 func (r *Room) SignIn(ctx context.Context, username, password string, from From) (string, Identity, error) {
-	who, err := r.check(ctx, username, password)
+	who, err := r.check(ctx, username, password, &from.Code)
 	if err != nil {
 		return "", Identity{}, err
 	}
+	token, err := r.openSession(ctx, who, "password", from)
+	return token, who, err
+}
+
+// openSession opens one for whoever has shown who it is, and ends the one that the browser had.
+func (r *Room) openSession(ctx context.Context, who Identity, by string, from From) (string, error) {
 	if from.Session != "" {
 		if err := r.end(ctx, from.Session); err != nil {
-			return "", Identity{}, err
+			return "", err
 		}
 	}
 	token, sum := newToken()
-	const insert = `INSERT INTO session (hash, account, expires_at, address, agent) VALUES ($1, $2, $3, $4, $5)`
-	if _, err := r.pool.Exec(ctx, insert, sum[:], who.Account, time.Now().Add(SessionTTL), from.Address, from.Agent[:min(len(from.Agent), 200)]); err != nil {
-		return "", Identity{}, fmt.Errorf("sign in: %w", err)
+	const insert = `INSERT INTO session (hash, account, expires_at, address, agent, by) VALUES ($1, $2, $3, $4, $5, $6)`
+	if _, err := r.pool.Exec(ctx, insert, sum[:], who.Account, time.Now().Add(SessionTTL), from.Address, agentOf(from), by); err != nil {
+		return "", fmt.Errorf("sign in: %w", err)
 	}
-	return token, who, nil
+	return token, nil
 }
 
 // SignOut ends the session of the request's cookie.
@@ -170,13 +209,14 @@ func (r *Room) Identify(req *http.Request) (Identity, error) {
 }
 
 const byHash = `
-WITH s AS (SELECT account, seen_at FROM session WHERE hash = $1 AND expires_at > now() AND seen_at > now() - $2::interval),
+WITH s AS (SELECT account, seen_at, by FROM session WHERE hash = $1 AND expires_at > now() AND seen_at > now() - $2::interval),
      t AS (SELECT account, scope FROM token WHERE hash = $1 AND (expires_at IS NULL OR expires_at > now()))
-SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, ''), a.once, t.scope, COALESCE(s.seen_at < now() - $3::interval, false)
+SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, ''), a.once, t.scope, COALESCE(s.seen_at < now() - $3::interval, false),
+    COALESCE(s.by = 'password' AND a.role = ANY($4) AND NOT EXISTS (SELECT FROM factor AS f WHERE f.account = a.id AND f.confirmed_at IS NOT NULL), false)
 FROM account AS a LEFT JOIN s ON s.account = a.id LEFT JOIN t ON t.account = a.id
 WHERE a.active AND (s.account IS NOT NULL OR t.account IS NOT NULL)
 UNION ALL
-SELECT 0, name, name, 'wall', '', '', false, NULL, false FROM device WHERE hash = $1
+SELECT 0, name, name, 'wall', '', '', false, NULL, false, false FROM device WHERE hash = $1
 LIMIT 1`
 
 // find looks a token up; good answers are kept for a few seconds, so that a burst of reports does not ask each time.
@@ -191,7 +231,7 @@ func (r *Room) find(ctx context.Context, token string) (Identity, error) {
 	}
 	var who Identity
 	var unseen bool
-	err := r.pool.QueryRow(ctx, byHash, sum[:], IdleTTL, seenEvery).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Once, &who.Scope, &unseen)
+	err := r.pool.QueryRow(ctx, byHash, sum[:], IdleTTL, seenEvery, r.FactorRoles).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Once, &who.Scope, &unseen, &who.Bare)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Identity{}, ErrNobody
 	}

@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
 	"errors"
 	"fmt"
@@ -20,13 +21,16 @@ type Session struct {
 	ExpiresAt time.Time `json:"expires_at"`
 	Address   string    `json:"address"`
 	Agent     string    `json:"agent"`
+	By        string    `json:"by"`      // password or oidc
+	Current   bool      `json:"current"` // the one that asks
 }
 
-// Sessions are those of an account that still hold, the newest first.
-func (r *Room) Sessions(ctx context.Context, account int) ([]Session, error) {
+// Sessions are those of an account that still hold, the newest first; token is that of the one that asks, if it is one.
+func (r *Room) Sessions(ctx context.Context, account int, token string) ([]Session, error) {
+	sum := sha256.Sum256([]byte(token))
 	rows, err := r.pool.Query(ctx, `
-SELECT id, created_at, seen_at, expires_at, address, agent FROM session
-WHERE account = $1 AND expires_at > now() AND seen_at > now() - $2::interval ORDER BY id DESC`, account, IdleTTL)
+SELECT id, created_at, seen_at, expires_at, address, agent, by, hash = $3 FROM session
+WHERE account = $1 AND expires_at > now() AND seen_at > now() - $2::interval ORDER BY id DESC`, account, IdleTTL, sum[:])
 	if err != nil {
 		return nil, fmt.Errorf("sessions: %w", err)
 	}
@@ -49,6 +53,40 @@ func (r *Room) Revoke(ctx context.Context, account int, id int64) error {
 	return nil
 }
 
+// RevokeOthers ends all sessions of an account but the one of a token, and says how many those were.
+func (r *Room) RevokeOthers(ctx context.Context, account int, token string) (int64, error) {
+	sum := sha256.Sum256([]byte(token))
+	tag, err := r.pool.Exec(ctx, `DELETE FROM session WHERE account = $1 AND hash <> $2`, account, sum[:])
+	if err != nil {
+		return 0, fmt.Errorf("revoke sessions: %w", err)
+	}
+	r.forgetAll()
+	return tag.RowsAffected(), nil
+}
+
+// Shut ends an account: its sessions and tokens are void, and nobody comes in by it until it is saved anew.
+func (r *Room) Shut(ctx context.Context, username string) error {
+	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		var id int
+		if err := tx.QueryRow(ctx, `UPDATE account SET active = false WHERE username = $1 RETURNING id`, username).Scan(&id); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM session WHERE account = $1`, id); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM token WHERE account = $1`, id)
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fmt.Errorf("there is no account %q", username)
+	}
+	if err != nil {
+		return fmt.Errorf("shut account %s: %w", username, err)
+	}
+	r.forgetAll()
+	return nil
+}
+
 // forgetAll drops what this node remembers of who showed what.
 func (r *Room) forgetAll() {
 	r.mu.Lock()
@@ -59,7 +97,7 @@ func (r *Room) forgetAll() {
 // ChangePassword gives an account a new password and ends all its sessions: whoever knew the old one is out.
 // ErrWrongCredentials or *LockedError where the old one is not shown.
 func (r *Room) ChangePassword(ctx context.Context, who Identity, old, fresh string) error {
-	if _, err := r.check(ctx, who.Username, old); err != nil {
+	if _, err := r.check(ctx, who.Username, old, nil); err != nil {
 		return err
 	}
 	if old == fresh {

@@ -87,8 +87,8 @@ func TestASessionEndsByAgeByBeingIdleAndByBeingRevoked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := room.Sessions(t.Context(), who.Account)
-	if err != nil || len(list) != 1 || list[0].Address != "192.0.2.1" {
+	list, err := room.Sessions(t.Context(), who.Account, token)
+	if err != nil || len(list) != 1 || list[0].Address != "192.0.2.1" || !list[0].Current || list[0].By != "password" {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	if err := room.Revoke(t.Context(), who.Account+1, list[0].ID); !errors.Is(err, access.ErrNoSession) {

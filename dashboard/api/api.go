@@ -24,6 +24,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"gridwall/dashboard/access"
+	"gridwall/dashboard/access/oidc"
 	"gridwall/dashboard/alarms"
 	"gridwall/dashboard/audit"
 	"gridwall/dashboard/cameras"
@@ -74,6 +75,8 @@ type Config struct {
 	SettableClock bool
 	// Proxies are the networks of those that may say whose request it is (X-Forwarded-For, -Proto); none: nobody may.
 	Proxies []netip.Prefix
+	// OIDC is the site's OpenID provider; nil: none.
+	OIDC *oidc.Provider
 	// Pages holds index.html, wall.html, login.html and static/.
 	Pages fs.FS
 	Log   *slog.Logger
@@ -82,13 +85,14 @@ type Config struct {
 // Server answers requests. New is the only way to one.
 type Server struct {
 	Config
-	ctx       context.Context // ends websockets when the server stops
-	registry  *prometheus.Registry
-	requests  *prometheus.CounterVec
-	seconds   *prometheus.HistogramVec
-	failures  budget // of signing in, by address
-	heavy     budget // of what costs much, by account
-	readiness readiness
+	ctx        context.Context // ends websockets when the server stops
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	seconds    *prometheus.HistogramVec
+	failures   budget // of signing in, by address
+	heavy      budget // of what costs much, by account
+	enrolments budget // of codes for screens, by address
+	readiness  readiness
 }
 
 // handler is a route's own part: an error it returns becomes problem+json.
@@ -114,11 +118,17 @@ func (s *Server) routes() []route {
 		{"GET /debug/pprof/{profile}", access.ProfileRead, s.profile, "A profile of this node for go tool pprof: cpu (seconds), heap, goroutine, allocs, block, mutex, threadcreate"},
 		{"GET /api/v1/openapi.json", access.SessionRead, s.openAPI, "This document"},
 
-		{"POST /api/v1/session", open, s.signIn, "Sign in with {username, password}; sets the session cookie"},
+		{"POST /api/v1/session", open, s.signIn, "Sign in with {username, password, code?}; sets the session cookie. 401 code_required: the account has a second factor"},
+		{"GET /api/v1/session/ways", open, s.waysIn, "The ways to sign in beside a password"},
 		{"GET /api/v1/session", access.SessionRead, s.session, "Who am I and what may I do"},
 		{"DELETE /api/v1/session", access.SessionRead, s.signOut, "Sign out"},
 		{"POST /api/v1/session/password", access.SessionRead, s.changePassword, "Change one's password: {old, new}; ends all sessions of the account"},
+		{"GET /api/v1/session/factor", access.SessionRead, s.factor, "One's second factor: whether there is one, since when, recovery codes that are left"},
+		{"POST /api/v1/session/factor", access.SessionRead, s.beginFactor, "Begin a second factor: {password} gives the secret for an authenticator (RFC 6238), as text and picture"},
+		{"POST /api/v1/session/factor/confirm", access.SessionRead, s.confirmFactor, "Confirm it with its first {code}: gives the recovery codes, once, and ends one's other sessions"},
+		{"POST /api/v1/session/factor/remove", access.SessionRead, s.removeFactor, "Remove it: {password, code}"},
 		{"GET /api/v1/sessions", access.SessionRead, s.sessions, "One's own sign-ins: since when, from where"},
+		{"DELETE /api/v1/sessions", access.SessionRead, s.revokeOthers, "End all of them but the one that asks"},
 		{"DELETE /api/v1/sessions/{id}", access.SessionRead, s.revokeSession, "End one of them"},
 
 		{"GET /api/v1/cases", access.CaseRead, s.listCases, "List cases: state, open, grid, bbox, priority, light, flow, since, q, limit, after"},
@@ -224,6 +234,14 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/alarms/{id}", access.AlarmRead, s.getAlarm, "One alarm with its history"},
 		{"POST /api/v1/alarms/{id}/moves", access.AlarmAct, s.moveAlarm, "Make a move: {move: acknowledge, shelve, unshelve, out_of_service, return_to_service or clear, reason?, until?}"},
 
+		{"POST /api/v1/enrolments", open, s.enrol, "A screen asks to become a wall's: gives the code that it shows and the secret that it asks with"},
+		{"POST /api/v1/enrolments/collect", open, s.collect, "The screen asks with its {secret}: 202 until its code was typed in, then the wall, and the device's cookie"},
+		{"GET /api/v1/enrolments/{code}", access.DeviceManage, s.waiting, "The screen that shows a code: from where, since when"},
+		{"POST /api/v1/enrolments/{code}", access.DeviceManage, s.admit, "Let it in: {device, wall, screen?}; a device of the same name is void"},
+		{"DELETE /api/v1/enrolments/{code}", access.DeviceManage, s.refuseEnrolment, "Send it away"},
+		{"GET /api/v1/devices", access.DeviceManage, s.devices, "The devices that come in as walls"},
+		{"DELETE /api/v1/devices/{name}", access.DeviceManage, s.revokeDevice, "Void a device's token"},
+
 		{"PUT /api/v1/clock", access.ClockSet, s.setClock, "Stop the clock at {now}; only where the server was started with a settable clock"},
 		{"DELETE /api/v1/clock", access.ClockSet, s.releaseClock, "Let the clock go with the machine again"},
 
@@ -232,6 +250,11 @@ func (s *Server) routes() []route {
 		{"GET /alarms", access.AlarmRead, s.alarmsPage, ""},
 		{"GET /wall/{id}", open, s.wallPage, ""}, // opens with ?token=, checks the rest itself
 		{"GET /login", open, s.loginPage, ""},
+		{"GET /login/oidc", open, s.toProvider, ""},
+		{"GET " + oidc.CallbackPath, open, s.fromProvider, ""},
+		{"GET /screen", open, s.screenPage, ""},
+		{"GET /enrol", access.DeviceManage, s.enrolPage, ""},
+		{"GET /account", access.SessionRead, s.accountPage, ""},
 		{"GET /static/", open, s.static, ""},
 		{"GET /favicon.ico", open, s.static, ""},
 	}
@@ -245,6 +268,7 @@ func New(ctx context.Context, config Config) *Server {
 			Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 5}}, []string{"route"}),
 	}
 	s.failures.burst, s.failures.every = 30, 2*time.Second
+	s.enrolments.burst, s.enrolments.every = 20, 10*time.Second
 	s.heavy.burst, s.heavy.every = 120, time.Second
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.requests, s.seconds, s.Hub, s.Writer, s.Live.Hub,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_database_connections", Help: "Connections of the pool in use."}, func() float64 { return float64(s.Pool.Stat().AcquiredConns()) }),

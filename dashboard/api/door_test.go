@@ -92,7 +92,7 @@ func TestWhoDripsABodyOrDoesNotTakeTheAnswerIsLetGo(t *testing.T) {
 			}
 		}
 	})))
-	defer server.Close()
+	t.Cleanup(server.Close) // after the clients are gone: it waits for requests that are held
 	dial := func(text string) net.Conn {
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err != nil {

@@ -49,6 +49,22 @@ func (s *Server) leaderPage(w http.ResponseWriter, r *http.Request, who access.I
 	return s.page(w, r, "leader.html")
 }
 
+func (s *Server) accountPage(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	if who.Account == 0 {
+		return &forbiddenError{who.Role, access.SessionRead}
+	}
+	return s.page(w, r, "account.html")
+}
+
+// screenPage is what a screen shows that is to become a wall's.
+func (s *Server) screenPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	return s.page(w, r, "screen.html")
+}
+
+func (s *Server) enrolPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	return s.page(w, r, "enrol.html")
+}
+
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
 	return s.page(w, r, "login.html")
 }

@@ -153,6 +153,20 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusUnauthorized, "not_signed_in", said{"请先登录", "sign in first"}, nil
 	case errors.Is(err, access.ErrWrongCredentials):
 		return http.StatusUnauthorized, "wrong_credentials", said{"用户名或密码不正确", "wrong username or password"}, nil
+	case errors.Is(err, access.ErrCodeRequired):
+		return http.StatusUnauthorized, "code_required", said{"请输入动态口令", "enter the code of your second factor"}, nil
+	case errors.Is(err, access.ErrWrongCode):
+		return http.StatusUnauthorized, "wrong_code", said{"动态口令不正确或已使用，请等下一个", "the code is wrong or was used before: wait for the next one"}, nil
+	case errors.Is(err, access.ErrNoFactor):
+		return http.StatusConflict, "no_factor", said{"没有可确认或关闭的动态口令", "there is no second factor to confirm or remove"}, nil
+	case errors.Is(err, access.ErrFactorStands):
+		return http.StatusConflict, "factor_stands", said{"已启用动态口令，请先关闭", "there is a second factor already: remove it first"}, nil
+	case errors.Is(err, access.ErrNoEnrolment), errors.Is(err, access.ErrNoDevice):
+		return http.StatusNotFound, "not_found", said{"没有找到，或已失效", "not found, or no longer good"}, nil
+	case errors.Is(err, access.ErrNoWall):
+		return http.StatusUnprocessableEntity, "wall_unknown", said{"没有这面墙", "there is no such wall"}, nil
+	case errors.Is(err, access.ErrTooManyWait):
+		return http.StatusServiceUnavailable, "too_many_wait", said{"等待登记的屏幕过多，请稍后再试", "too many screens wait: try again later"}, nil
 	case errors.As(err, &forbidden):
 		return http.StatusForbidden, "not_permitted", said{fmt.Sprintf("当前角色没有权限 %s", forbidden.right), fmt.Sprintf("your role lacks the right %s", forbidden.right)}, nil
 	case errors.As(err, &locked):

@@ -22,10 +22,12 @@ type account struct {
 	Rights     []access.Right `json:"rights"`
 	// Once: the password was given out and must be changed before anything else.
 	Once bool `json:"change_password"`
+	// Bare: the role asks for a second factor that is missing; it must be set before anything else.
+	Bare bool `json:"factor_missing"`
 }
 
 func accountOf(who access.Identity) map[string]account {
-	a := account{who.Username, who.Name, who.Role, nil, nil, who.Rights(), who.Once}
+	a := account{who.Username, who.Name, who.Role, nil, nil, who.Rights(), who.Once, who.Bare}
 	if who.Department != "" {
 		a.Department = &who.Department
 	}
@@ -49,7 +51,7 @@ func decode(w http.ResponseWriter, r *http.Request, limit int64, into any) error
 }
 
 func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
-	var in struct{ Username, Password string }
+	var in struct{ Username, Password, Code string }
 	if err := decode(w, r, 4<<10, &in); err != nil {
 		return err
 	}
@@ -57,19 +59,18 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ access.Identit
 	if wait, ok := s.failures.left(host(r), now); !ok {
 		return &tooManyError{wait}
 	}
-	from := access.From{Address: host(r), Agent: r.UserAgent()}
-	if c, err := r.Cookie(access.SessionCookie); err == nil {
-		from.Session = c.Value
-	}
+	from := access.From{Address: host(r), Agent: r.UserAgent(), Code: in.Code, Session: sessionToken(r)}
 	token, who, err := s.Access.SignIn(r.Context(), in.Username, in.Password, from)
 	var locked *access.LockedError
 	if errors.As(err, &locked) {
 		s.failures.spend(host(r), now)
 		s.Plays.Note(access.Identity{Username: tried(in.Username)}, "session.locked", host(r), map[string]any{"until": locked.Until})
 	}
-	if errors.Is(err, access.ErrWrongCredentials) {
-		s.failures.spend(host(r), now)
-		s.Plays.Note(access.Identity{Username: tried(in.Username)}, "session.refused", host(r), map[string]string{"code": "wrong_credentials"})
+	for wrong, code := range map[error]string{access.ErrWrongCredentials: "wrong_credentials", access.ErrWrongCode: "wrong_code"} {
+		if errors.Is(err, wrong) {
+			s.failures.spend(host(r), now)
+			s.Plays.Note(access.Identity{Username: tried(in.Username)}, "session.refused", host(r), map[string]string{"code": code})
+		}
 	}
 	if err != nil {
 		return err
@@ -90,11 +91,22 @@ func (s *Server) session(w http.ResponseWriter, _ *http.Request, who access.Iden
 
 // sessions are one's own sign-ins.
 func (s *Server) sessions(w http.ResponseWriter, r *http.Request, who access.Identity) error {
-	list, err := s.Access.Sessions(r.Context(), who.Account)
+	list, err := s.Access.Sessions(r.Context(), who.Account, sessionToken(r))
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, map[string]any{"sessions": list})
+	if list == nil {
+		list = []access.Session{}
+	}
+	return writeJSON(w, map[string]any{"sessions": list, "idle_s": access.IdleTTL.Seconds(), "longest_s": access.SessionTTL.Seconds()})
+}
+
+func (s *Server) revokeOthers(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	n, err := s.Access.RevokeOthers(r.Context(), who.Account, sessionToken(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, map[string]int64{"ended": n})
 }
 
 func (s *Server) revokeSession(w http.ResponseWriter, r *http.Request, who access.Identity) error {

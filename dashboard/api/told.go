@@ -11,6 +11,11 @@ import (
 var told = map[string]string{
 	"POST /api/v1/session/password":           "account.change",
 	"DELETE /api/v1/sessions/{id}":            "session.out",
+	"DELETE /api/v1/sessions":                 "session.out",
+	"POST /api/v1/session/factor/confirm":     "factor.set",
+	"POST /api/v1/session/factor/remove":      "factor.remove",
+	"POST /api/v1/enrolments/{code}":          "device.make",
+	"DELETE /api/v1/devices/{name}":           "device.remove",
 	"GET /api/v1/cases/{id}":                  "case.view",
 	"POST /api/v1/cases/{id}/moves":           "case.move",
 	"POST /api/v1/photos":                     "photo.upload",
@@ -45,7 +50,7 @@ func (s *Server) tellDone(who access.Identity, r *http.Request, pattern string) 
 		return
 	}
 	object := r.URL.Path
-	for _, name := range []string{"id", "code", "file", "collection"} {
+	for _, name := range []string{"id", "code", "file", "collection", "name"} {
 		if v := r.PathValue(name); v != "" {
 			object = v
 			break
