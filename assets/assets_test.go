@@ -31,7 +31,7 @@ func TestABuiltFrontEndHasEveryPage(t *testing.T) {
 		}
 		t.Skip(why)
 	}
-	for _, page := range []string{"index.html", "wall.html", "login.html", "alarms.html", "cameras.html", "audit.html", "leader.html"} {
+	for _, page := range []string{"index.html", "wall.html", "walls.html", "login.html", "alarms.html", "cameras.html", "audit.html", "leader.html"} {
 		if _, err := fs.Stat(assets.Dist(), page); err != nil {
 			t.Errorf("stat %s: %v", page, err)
 		}

@@ -1,4 +1,5 @@
 import { after, before } from 'node:test'
+import { editor } from './editor.mjs'
 import { Browser } from './harness/browser.mjs'
 import { Server } from './harness/server.mjs'
 import { plain, screens } from './screens.mjs'
@@ -20,3 +21,4 @@ after(async () => {
 })
 
 screens(world)
+editor(world)

@@ -248,6 +248,7 @@ func (s *Server) routes() []route {
 		{"GET /{$}", access.SessionRead, s.desk, ""},
 		{"GET /leader", access.CaseRead, s.leaderPage, ""},
 		{"GET /alarms", access.AlarmRead, s.alarmsPage, ""},
+		{"GET /walls", access.WallDrive, s.wallsPage, ""},
 		{"GET /wall/{id}", open, s.wallPage, ""}, // opens with ?token=, checks the rest itself
 		{"GET /login", open, s.loginPage, ""},
 		{"GET /login/oidc", open, s.toProvider, ""},

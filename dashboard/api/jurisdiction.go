@@ -124,6 +124,7 @@ var scopes = map[string]scope{
 	"POST /api/v1/cameras/{id}/test":           ofCamera,
 	"GET /api/v1/cameras/{id}/availability":    ofCamera,
 	"GET /cameras":                             everywhere,
+	"GET /walls":                               everywhere,
 	"GET /api/v1/cameras/{id}/changes":         ofCamera,
 	"GET /api/v1/cameras/{id}":                 everywhere,
 	"GET /api/v1/cameras/{id}/snapshot.jpg":    ofCamera,

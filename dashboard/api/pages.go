@@ -65,6 +65,10 @@ func (s *Server) enrolPage(w http.ResponseWriter, r *http.Request, _ access.Iden
 	return s.page(w, r, "enrol.html")
 }
 
+func (s *Server) wallsPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	return s.page(w, r, "walls.html")
+}
+
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
 	return s.page(w, r, "login.html")
 }
@@ -87,6 +91,8 @@ func (s *Server) wallPage(w http.ResponseWriter, r *http.Request, _ access.Ident
 	if _, err := s.Walls.Get(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", strings.Replace(h.Get("Content-Security-Policy"), "frame-ancestors 'none'", "frame-ancestors 'self'", 1)) // the editor shows it in small
 	return s.page(w, r, "wall.html")
 }
 

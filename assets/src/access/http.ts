@@ -6,6 +6,8 @@ export class Problem extends Error {
     readonly status: number,
     readonly code: string,
     readonly detail: string,
+    /** What stands in the way, of a conflict. */
+    readonly standing: unknown = null,
   ) {
     super(detail)
     this.name = 'Problem'
@@ -43,8 +45,16 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
 }
 
 export function post<T>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
+  return write<T>('POST', path, body, headers)
+}
+
+export function put<T>(path: string, body: unknown): Promise<T> {
+  return write<T>('PUT', path, body)
+}
+
+function write<T>(method: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {
   return request<T>(path, {
-    method: 'POST',
+    method,
     headers: { 'Content-Type': 'application/json', ...headers },
     body: JSON.stringify(body),
   })
@@ -54,6 +64,7 @@ interface ProblemBody {
   code?: string
   detail?: string
   title?: string
+  standing?: unknown
 }
 
 async function problemOf(response: Response): Promise<Problem> {
@@ -61,5 +72,5 @@ async function problemOf(response: Response): Promise<Problem> {
     return new Problem(response.status, `http_${response.status}`, response.statusText)
   }
   const body = (await response.json()) as ProblemBody
-  return new Problem(response.status, body.code ?? `http_${response.status}`, body.detail ?? body.title ?? '')
+  return new Problem(response.status, body.code ?? `http_${response.status}`, body.detail ?? body.title ?? '', body.standing ?? null)
 }

@@ -8,6 +8,8 @@ const least = { latin: 16, hanzi: 22 }
 const share = { latin: 0.7, hanzi: 0.92 }
 /** What one can take in of a scene. */
 const most = { numbers: 7, rows: 8, maps: 1, videos: 16 }
+/** What a Hanzi needs at the farthest seat, and its height against its font size. */
+export const leastArc = { minutes: least.hanzi, share: share.hanzi }
 const hanzi = /\p{Script=Han}/u
 
 /** Minutes of arc of a height in mm at a distance in m. */

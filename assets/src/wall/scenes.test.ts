@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { columnsFor, laidOut, layouts, placeOf, placesOf, raster, snapped, type Rect, type Scene } from './scenes'
+import { columnsFor, laidOut, layouts, placeOf, placesOf, raster, type Rect, type Scene } from './scenes'
 import { groupsOf } from './tour'
 
 const area = ([, , w, h]: Rect) => w * h
@@ -25,10 +25,6 @@ describe('layouts', () => {
     const tile = { id: 'a', at: [0, 0, 10, 10] as Rect, wide: [0, 0, 5, 5] as Rect, content: { kind: 'map' as const } }
     expect(placeOf(tile, 1920, 1080)).toEqual(tile.at)
     expect(placeOf(tile, 6656, 1792)).toEqual(tile.wide)
-  })
-
-  it('keep a tile that is dragged inside the screen', () => {
-    expect(snapped([238, -7, 63, 41])).toEqual([175, 0, 65, 40])
   })
 
   it('choose columns for the shape of the box', () => {

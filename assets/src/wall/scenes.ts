@@ -94,16 +94,10 @@ export function freeId(tiles: readonly Tile[], from: number): string {
   for (let n = from + 1; ; n += 1) if (!tiles.some((tile) => tile.id === `t${n}`)) return `t${n}`
 }
 
-export function placeOf(tile: Tile, width: number, height: number): Rect {
-  return width / Math.max(1, height) > wideFrom ? (tile.wide ?? tile.at) : tile.at
-}
+export const isWide = (width: number, height: number): boolean => width / Math.max(1, height) > wideFrom
 
-/** A rectangle inside the raster, moved or sized in steps of 5 units. */
-export function snapped([x, y, w, h]: Rect): Rect {
-  const step = (value: number) => Math.round(value / 5) * 5
-  const width = Math.max(20, Math.min(raster.width, step(w)))
-  const height = Math.max(15, Math.min(raster.height, step(h)))
-  return [Math.max(0, Math.min(raster.width - width, step(x))), Math.max(0, Math.min(raster.height - height, step(y))), width, height]
+export function placeOf(tile: Tile, width: number, height: number): Rect {
+  return isWide(width, height) ? (tile.wide ?? tile.at) : tile.at
 }
 
 /** Columns of n pictures in a box, so that they come out largest at 16 : 9. */

@@ -1,6 +1,6 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
-import { post, request } from '../access/http'
+import { post, put, request } from '../access/http'
 import type { Named } from '../i18n'
 import type { LiveEvent } from '../live/messages'
 import { serverNow } from '../live/socket'
@@ -139,5 +139,9 @@ export const useWall = defineStore('wall', () => {
     await loadShow()
   }
 
-  return { id, wall, screens, scenes, show, holder, reports, sceneOf, shownOn, load, reload: load, loadShow, loadScenes, apply, drive }
+  const saveScene = (scene: Scene) => put<Scene>(`/api/v1/scenes/${scene.id}`, scene)
+  const removeScene = (scene: string) => request(`/api/v1/scenes/${scene}`, { method: 'DELETE' })
+  const saveWall = (changed: Wall) => put<Wall>(`/api/v1/walls/${id}`, changed)
+
+  return { id, wall, screens, scenes, show, holder, reports, sceneOf, shownOn, load, reload: load, loadShow, loadScenes, loadWall, apply, drive, saveScene, removeScene, saveWall }
 })
