@@ -44,17 +44,17 @@ INSERT INTO camera (id, name, url, geom, secret, bearing_deg, angle_deg, range_m
 
 // house is a whole dashboard behind a real socket, with a token for every role.
 type house struct {
-	t      *testing.T
+	t      testing.TB
 	pool   *pgxpool.Pool
 	dash   *dashboard.Dashboard
 	url    string
 	tokens map[access.Role]string
 }
 
-func open(t *testing.T) *house { return openWith(t, places) }
+func open(t testing.TB) *house { return openWith(t, places) }
 
 // openWith is open on a database that a statement fills.
-func openWith(t *testing.T, fill string) *house {
+func openWith(t testing.TB, fill string) *house {
 	t.Helper()
 	pool := dbtest.Open(t)
 	if _, err := pool.Exec(t.Context(), fill); err != nil {
@@ -85,13 +85,13 @@ func openWith(t *testing.T, fill string) *house {
 }
 
 // serve runs a node on a database.
-func serve(t *testing.T, pool *pgxpool.Pool) (*dashboard.Dashboard, string) {
+func serve(t testing.TB, pool *pgxpool.Pool) (*dashboard.Dashboard, string) {
 	t.Helper()
 	return serveWith(t, pool, func(*dashboard.Config) {})
 }
 
 // serveWith is serve by another configuration.
-func serveWith(t *testing.T, pool *pgxpool.Pool, change func(*dashboard.Config)) (*dashboard.Dashboard, string) {
+func serveWith(t testing.TB, pool *pgxpool.Pool, change func(*dashboard.Config)) (*dashboard.Dashboard, string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	pages := fstest.MapFS{}
@@ -199,7 +199,7 @@ func (h *house) move(role access.Role, id int64, body map[string]any) answer {
 	return h.ask(role, "POST", fmt.Sprintf("/api/v1/cases/%d/moves", id), body)
 }
 
-func photo(t *testing.T) []byte {
+func photo(t testing.TB) []byte {
 	img := image.NewRGBA(image.Rect(0, 0, 40, 30))
 	img.Set(3, 3, color.White)
 	var out bytes.Buffer

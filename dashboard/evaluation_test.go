@@ -243,6 +243,15 @@ func TestCountsThatFollowTheLogAreThoseOfARecount(t *testing.T) {
 	if diff := cmp.Diff(counted, followed); diff != "" {
 		t.Errorf("counted anew − followed +:\n%s", diff)
 	}
+	for i, q := range queries {
+		for _, c := range followed[i].Counts {
+			var list struct{ Cases []struct{ ID int64 } }
+			h.must(access.Leader, "GET", c.List+"&limit=5000", nil, &list)
+			if len(list.Cases) != c.N {
+				t.Errorf("%s, %s: %d counted, %d in the list", q, c.Measure, c.N, len(list.Cases))
+			}
+		}
+	}
 	f := followed[0]
 	want := map[string]int{"accepted": 8, "filed": 2, "dispatched": 2, "signed_on_time": 1, "handled": 1, "closed": 1, "closed_on_time": 1, "reworked": 1, "finished": 6, "solved": 1, "rated": 1, "satisfied": 0, "local": 0}
 	got := map[string]int{}

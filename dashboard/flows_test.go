@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"gridwall/dashboard"
 	"gridwall/dashboard/access"
 )
@@ -306,6 +308,91 @@ func TestExtensionSuspensionSupervisionAndAppealGoByTheirRules(t *testing.T) {
 	h.makes(id, access.DutyLeader, "grant_appeal", map[string]any{"note": "属实"})
 	if c := h.file(id); c.State != "closed" || !c.Supervised || !c.Exempt {
 		t.Errorf("in the end: %+v", c)
+	}
+}
+
+// V9, V10 and V11: sums that were published, from the fields that projects carry; what was not accepted comes to nothing.
+func TestPublishedSumsComeOutOfTheFields(t *testing.T) {
+	type row = map[string]int64
+	rows := func(n int, of ...int64) (list []row) { // of, each shared out over n cases
+		for _, sum := range of {
+			for i := range int64(n) {
+				share := sum / int64(n)
+				if i == 0 {
+					share += sum % int64(n)
+				}
+				list = append(list, row{"people": share})
+			}
+		}
+		return list
+	}
+	for _, tc := range []struct {
+		name  string
+		cases []row
+		want  row
+	}{
+		{"V9: seven levels, 36 teams", append(rows(5, 320, 226, 619, 1_502, 2_897, 989), rows(6, 4_144)...), row{"people": 10_697, "budget": 0, "granted": 0}},
+		{"V10: who is on the grids", rows(1, 2, 8, 36, 104, 86, 11), row{"people": 247, "budget": 0, "granted": 0}},
+		{"V11: 1,791 − 567 = 1,224 = 865 + 359 (万元)", []row{{"budget": 11_910_000, "granted": 3_260_000}, {"budget": 6_000_000, "granted": 2_410_000}},
+			row{"people": 0, "budget": 17_910_000, "granted": 5_670_000}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			h := open(t)
+			picture := []map[string]string{{"kind": "before", "data": "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(photo(t))}}
+			make := func(title string, of row) int64 {
+				id := h.begin(access.Officer, "project", title)
+				h.makes(id, access.Officer, "visit", map[string]any{"note": "走访", "photos": picture, "fields": row{"people": of["people"]}})
+				return id
+			}
+			for i, of := range tc.cases {
+				id := make(fmt.Sprintf("项目 %d", i), of)
+				if of["budget"] > 0 {
+					h.makes(id, access.DutyLeader, "fund", map[string]any{"note": "到位", "fields": row{"budget": of["budget"], "granted": of["granted"]}})
+				}
+			}
+			h.makes(make("不立项", row{"people": 1_000}), access.DutyLeader, "reject", map[string]any{"note": "不属本街道"})
+			var answer struct {
+				Sums []struct {
+					Cases  int
+					Fields []struct {
+						Field string
+						Sum   int64
+					}
+				}
+			}
+			h.must(access.Leader, "GET", "/api/v1/flows/project/sums", nil, &answer)
+			if len(answer.Sums) != 1 || answer.Sums[0].Cases != len(tc.cases) {
+				t.Fatalf("%+v, want one row of %d cases", answer.Sums, len(tc.cases))
+			}
+			got := row{}
+			for _, f := range answer.Sums[0].Fields {
+				if f.Field != "area" {
+					got[f.Field] = f.Sum
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("want − got +:\n%s", diff)
+			}
+			if left := got["budget"] - got["granted"]; tc.want["budget"] > 0 && left != 8_650_000+3_590_000 {
+				t.Errorf("%d are not granted yet", left)
+			}
+		})
+	}
+}
+
+func TestAMoveBringsTheFieldsThatItNeedsAndNoOthers(t *testing.T) {
+	h := open(t)
+	id := h.begin(access.Officer, "project", "车棚")
+	with := func(fields map[string]int64) map[string]any {
+		return map[string]any{"note": "走访", "fields": fields, "photos": []map[string]string{{"kind": "before", "data": "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(photo(t))}}}
+	}
+	h.refuses(id, access.Officer, "visit", with(nil), 422, "field_missing")
+	h.refuses(id, access.Officer, "visit", with(map[string]int64{"people": -1}), 422, "field_invalid")
+	h.refuses(id, access.Officer, "visit", with(map[string]int64{"people": 2_000_000_000_000}), 422, "field_invalid")
+	h.refuses(id, access.Officer, "visit", with(map[string]int64{"people": 3, "budget": 4}), 422, "unknown_field")
+	h.makes(id, access.Officer, "visit", with(map[string]int64{"people": 3}))
+	if a := h.ask(access.Leader, "GET", "/api/v1/flows/project/sums?by=department", nil); a.code != 200 || !strings.Contains(string(a.body), `"people"`) {
+		t.Errorf("%d %s", a.code, a.body)
 	}
 }
 

@@ -46,7 +46,7 @@ func turning(t *testing.T) (*house, *streamtest.Head) {
 
 // seat is a page's websocket.
 type seat struct {
-	*testing.T
+	testing.TB
 	conn *websocket.Conn
 }
 

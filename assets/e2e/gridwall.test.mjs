@@ -1,6 +1,7 @@
 import { after, before } from 'node:test'
 import { codecs } from './codecs.mjs'
 import { desk } from './desk.mjs'
+import { evaluation } from './evaluation.mjs'
 import { gridEditing } from './grids.mjs'
 import { foreign } from './foreign.mjs'
 import { recovery } from './recovery.mjs'
@@ -19,6 +20,7 @@ after(() => world.server?.stop())
 wall(world)
 desk(world)
 sc1(world)
+evaluation(world)
 gridEditing(world)
 foreign(world)
 codecs(world)

@@ -122,12 +122,14 @@ type storyStep struct {
 	Times                  int // that many at once: one wins, the others are told who
 	Rating                 *int
 	Photos                 []string
+	Fields                 map[string]int64
 	Refused                int
 	Says                   string // what the refusal is to say
 	Expect                 struct {
 		State, Grid, Told string
 		Lights            map[string]string
 		Parts, Returns    *int
+		Fields            map[string]int64
 	}
 
 	line int
@@ -172,6 +174,7 @@ func (s *story) time(text string) (time.Time, error) {
 // told is a case as the API tells it.
 type told struct {
 	State, Flow string
+	Fields      map[string]int64
 	Number      string
 	Returns     int
 	GridName    string `json:"grid_name"`
@@ -313,7 +316,7 @@ func (p *player) act(ctx context.Context, s *storyStep) error {
 		}
 		return nil
 	}
-	body := map[string]any{"move": s.Move, "note": s.Note, "rating": s.Rating, "photos": p.pictures(s.Photos)}
+	body := map[string]any{"move": s.Move, "note": s.Note, "rating": s.Rating, "photos": p.pictures(s.Photos), "fields": s.Fields}
 	if s.Department != "" {
 		if body["department"], err = p.department(ctx, s.Department); err != nil {
 			return err
@@ -503,6 +506,11 @@ func (p *player) look(ctx context.Context, at time.Time, s *storyStep) error {
 	}
 	if s.Expect.Told != "" && !slices.ContainsFunc(c.Answers, func(a struct{ Text struct{ ZH string } }) bool { return strings.Contains(a.Text.ZH, s.Expect.Told) }) {
 		return fmt.Errorf("the reporter was told %v, want “%s”", c.Answers, s.Expect.Told)
+	}
+	for field, want := range s.Expect.Fields {
+		if got, ok := c.Fields[field]; !ok || got != want {
+			return fmt.Errorf("%s is %d, want %d", field, got, want)
+		}
 	}
 	if s.Expect.State != "" && c.State != s.Expect.State {
 		return fmt.Errorf("the state is %s, want %s", c.State, s.Expect.State)

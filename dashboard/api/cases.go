@@ -257,6 +257,8 @@ func (s *Server) moveCase(w http.ResponseWriter, r *http.Request, who access.Ide
 		Departments []string   `json:"departments"`
 		Until       *time.Time `json:"until"`
 		Case        int64      `json:"case"`
+
+		Fields map[string]int64 `json:"fields"`
 	}
 	if err := decode(w, r, maxCaseBody, &in); err != nil {
 		return err
@@ -266,7 +268,7 @@ func (s *Server) moveCase(w http.ResponseWriter, r *http.Request, who access.Ide
 		return err
 	}
 	c, seq, err := s.Cases.Move(r.Context(), id, who, cases.Act{Move: in.Move, Note: in.Note, Department: in.Department, Rating: in.Rating, Photos: pictures,
-		Departments: in.Departments, Until: in.Until, Case: in.Case, Key: key, Sum: sum})
+		Departments: in.Departments, Until: in.Until, Case: in.Case, Fields: in.Fields, Key: key, Sum: sum})
 	if err != nil {
 		return err
 	}
@@ -310,6 +312,22 @@ func (s *Server) flow(w http.ResponseWriter, r *http.Request, _ access.Identity)
 
 func (s *Server) flows(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
 	return writeJSON(w, map[string]any{"flows": s.Cases.Flows()})
+}
+
+func (s *Server) flowSums(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	area, err := s.area(who, r.URL.Query().Get("grid"))
+	if err != nil {
+		return err
+	}
+	by := r.URL.Query().Get("by")
+	if by != "" && by != "department" {
+		return badRequest("query_invalid", "参数 by 只能为 department", "query parameter by is department, or absent")
+	}
+	sums, err := s.Cases.Sums(r.Context(), r.PathValue("flow"), area, by != "")
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, map[string]any{"sums": sums})
 }
 
 func (s *Server) reloadFlows(w http.ResponseWriter, r *http.Request, _ access.Identity) error {

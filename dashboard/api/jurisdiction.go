@@ -68,6 +68,7 @@ var scopes = map[string]scope{
 	"GET /api/v1/flows":               everywhere,
 	"POST /api/v1/flows/reload":       everywhere,
 	"GET /api/v1/flows/{flow}":        everywhere,
+	"GET /api/v1/flows/{flow}/sums":   rows,
 	"GET /api/v1/catalogue":           everywhere,
 	"GET /api/v1/departments":         everywhere,
 	"GET /api/v1/situation":           everywhere, // counts; no case and no person
@@ -78,6 +79,7 @@ var scopes = map[string]scope{
 	"GET /api/v1/evaluation/plan":     everywhere,
 	"PUT /api/v1/evaluation/plan":     everywhere,
 	"POST /api/v1/evaluation/recount": everywhere,
+	"GET /evaluation":                 everywhere,
 
 	"GET /api/v1/map":                   everywhere,
 	"GET /api/v1/grids":                 everywhere,

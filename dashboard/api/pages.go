@@ -31,6 +31,10 @@ func (s *Server) auditPage(w http.ResponseWriter, r *http.Request, _ access.Iden
 	return s.page(w, r, "audit.html")
 }
 
+func (s *Server) evaluationPage(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	return s.page(w, r, "evaluation.html")
+}
+
 func (s *Server) alarmsPage(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	if who.Role == access.Wall {
 		return &forbiddenError{who.Role, access.AlarmAct}

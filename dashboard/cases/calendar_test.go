@@ -1,7 +1,7 @@
 package cases
 
 import (
-	_ "embed"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +98,20 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// V1: the intervals of SC-1, as the timeline counts them.
+func TestTheIntervalsOfTheReferenceStory(t *testing.T) {
+	for _, tc := range []struct{ name, from, to, is string }{
+		{"report to dispatch", "2018-12-24 15:05", "2018-12-24 15:15", "10m"},
+		{"dispatch to sign", "2018-12-24 15:15", "2018-12-25 15:12", "23h57m"},
+		{"sign to handled", "2018-12-25 15:12", "2018-12-26 15:18", "24h6m"},
+		{"report to handled", "2018-12-24 15:05", "2018-12-26 15:18", "48h13m"},
+	} {
+		if got := calendar(t).Used(Natural, at(tc.from), at(tc.to)); got != must(time.ParseDuration(tc.is)) {
+			t.Errorf("V1, %s: %s, want %s", tc.name, got, tc.is)
+		}
+	}
+}
+
 func TestTheTwoReadingsOfAWorkingDayDifferAtLunch(t *testing.T) {
 	c := calendar(t)
 	start := at("2018-12-24 18:00") // after hours: both count from the next morning
@@ -128,6 +142,9 @@ func TestTheClocksOfTheReferenceStory(t *testing.T) {
 	handle := c.Start("handle", limit("3 working days"), dispatched)
 	if used := c.Used(WorkDay, dispatched, handled); used != 14*time.Hour+3*time.Minute {
 		t.Errorf("V3: used %s, want 14h03m", used)
+	}
+	if share := float64(c.Used(WorkDay, dispatched, handled)) / float64(c.Length(limit("3 working days"))) * 100; math.Abs(share-66.9) > 0.05 {
+		t.Errorf("V3: %.2f %% of the limit, want 66.9", share)
 	}
 	if length := c.Length(limit("3 working days")); length != 21*time.Hour {
 		t.Errorf("V3: the limit is %s, want 21h", length)

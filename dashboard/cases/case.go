@@ -88,6 +88,8 @@ type Case struct {
 	Supervised     bool       `json:"supervised,omitempty"`      // 督办
 	Exempt         bool       `json:"exempt,omitempty"`          // 申诉成立: statistics leave it out
 	SuspendedUntil *time.Time `json:"suspended_until,omitempty"` // 挂账
+	// Fields are the numbers that the flow declares, as far as moves have filled them in.
+	Fields map[string]int64 `json:"fields,omitempty"`
 
 	open     bool
 	frozen   *Light
@@ -137,6 +139,7 @@ type Act struct {
 	Departments []string
 	Until       *time.Time
 	Case        int64
+	Fields      map[string]int64 // the numbers that the move needs
 	// Key makes a repeated move the same move; empty: none. Sum is the checksum of the request that the key stands for.
 	Key string
 	Sum [32]byte

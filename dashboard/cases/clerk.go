@@ -292,7 +292,7 @@ ORDER BY m.case_id, m.n`
 	updateCase = `
 UPDATE case_file
 SET state = $2, department = $3, rating = $4, returns = $5, light = $6, open = $7, closed_at = $8, updated_at = $9, version = $10,
-    supervised = $11, exempt = $12, suspended_until = $13, merged_into = $14
+    supervised = $11, exempt = $12, suspended_until = $13, merged_into = $14, fields = $15
 WHERE id = $1`
 	insertMove = `
 INSERT INTO case_move (case_id, n, move, from_state, to_state, at, account, role, note, department, rating)
@@ -480,7 +480,7 @@ func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, 
 		c.open, c.ClosedAt = false, &now
 	}
 	b.Queue(updateCase, c.ID, c.State, c.Department, c.Rating, c.Returns, c.frozen, c.open, c.ClosedAt, now, c.Version,
-		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto)
+		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto, c.Fields)
 	note := strings.TrimSpace(act.Note)
 	b.Queue(insertMove, c.ID, n, m.Move, before, c.State, now, in.who.Account, in.who.Role, note, act.Department, act.Rating)
 	told := madeNow{Move: m.Move, From: &before, To: c.State, By: By{in.who.Name, in.who.Role}, At: now, Rating: act.Rating, Stopped: stopped}

@@ -36,6 +36,8 @@ type Needs struct {
 	Departments bool `json:"departments,omitempty"`
 	Until       bool `json:"until,omitempty"`
 	Case        bool `json:"case,omitempty"`
+	// Fields are the numbers that it fills in.
+	Fields []string `json:"fields,omitempty"`
 }
 
 // State is where a case can be.
@@ -83,6 +85,8 @@ type Flow struct {
 	Moves   []Move   `json:"moves"`
 	Ratings []Rating `json:"ratings"`
 
+	// Fields are the numbers that cases of the flow carry.
+	Fields []Field `json:"fields"`
 	// Stages are the clocks in their order.
 	Stages []Stage `json:"stages"`
 
@@ -93,6 +97,13 @@ type Flow struct {
 	text   []byte
 	file   string
 	opens  []opening
+}
+
+// Field is a number that a case carries: whole, from 0, in its unit.
+type Field struct {
+	Field string `json:"field"`
+	Name  Text   `json:"name"`
+	Unit  string `json:"unit"` // CNY, m², … or empty: how many
 }
 
 // Stage is a clock's name and words.
@@ -185,6 +196,16 @@ func (c *clockFile) UnmarshalYAML(n *yaml.Node) error {
 	return c.decode(n, (*plain)(c), "zh en in limit limits")
 }
 
+type fieldFile struct {
+	where
+	ZH, EN, Unit string
+}
+
+func (f *fieldFile) UnmarshalYAML(n *yaml.Node) error {
+	type plain fieldFile
+	return f.decode(n, (*plain)(f), "zh en unit")
+}
+
 type ratingFile struct {
 	Value  int
 	ZH, EN string
@@ -198,6 +219,7 @@ type flowFile struct {
 	Steps   []Text
 	Ratings []ratingFile
 	States  yaml.Node // a mapping, kept in its order
+	Fields  yaml.Node
 	Start   moveFile
 	Moves   []moveFile
 	Apart   []apartFile
@@ -206,7 +228,7 @@ type flowFile struct {
 
 func (f *flowFile) UnmarshalYAML(n *yaml.Node) error {
 	type plain flowFile
-	return f.decode(n, (*plain)(f), "flow edition name steps ratings states start moves apart clocks")
+	return f.decode(n, (*plain)(f), "flow edition name steps ratings states fields start moves apart clocks")
 }
 
 // ParseFlow reads and checks a flow file. Every error is a *FlowError with the file and the line.
@@ -240,6 +262,9 @@ func (file *flowFile) flow() (*Flow, error) {
 		f.Ratings = append(f.Ratings, Rating{r.Value, Text{r.ZH, r.EN}})
 	}
 	if err := f.readStates(&file.States); err != nil {
+		return nil, err
+	}
+	if err := f.readFields(&file.Fields); err != nil {
 		return nil, err
 	}
 	start, err := f.move(file.Start)
@@ -303,6 +328,31 @@ func (f *Flow) readStates(n *yaml.Node) error {
 	return nil
 }
 
+func (f *Flow) readFields(n *yaml.Node) error {
+	f.Fields = []Field{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name := n.Content[i].Value
+		var file fieldFile
+		if err := n.Content[i+1].Decode(&file); err != nil {
+			return err
+		}
+		if !stageWord.MatchString(name) || file.ZH == "" || file.EN == "" || f.field(name) != nil {
+			return &FlowError{Line: n.Content[i].Line, What: fmt.Sprintf("field %q needs its words in zh and en, a name of a to z and _, and only one declaration", name)}
+		}
+		f.Fields = append(f.Fields, Field{name, Text{file.ZH, file.EN}, file.Unit})
+	}
+	return nil
+}
+
+// field is the declared field of that name; nil: there is none.
+func (f *Flow) field(name string) *Field {
+	i := slices.IndexFunc(f.Fields, func(d Field) bool { return d.Field == name })
+	if i < 0 {
+		return nil
+	}
+	return &f.Fields[i]
+}
+
 func (f *Flow) move(m moveFile) (Move, error) {
 	fault := func(format string, args ...any) (Move, error) {
 		return Move{}, &FlowError{Line: m.line, What: fmt.Sprintf("move %s: ", m.Move) + fmt.Sprintf(format, args...)}
@@ -349,6 +399,13 @@ func (f *Flow) move(m moveFile) (Move, error) {
 		move.when = append(move.when, g)
 	}
 	for _, need := range m.Needs {
+		if field, ok := strings.CutPrefix(need, "field "); ok {
+			if f.field(field) == nil {
+				return fault("it needs field %q, which is not declared", field)
+			}
+			move.Needs.Fields = append(move.Needs.Fields, field)
+			continue
+		}
 		switch need {
 		case "note":
 			move.Needs.Note = true
@@ -366,7 +423,7 @@ func (f *Flow) move(m moveFile) (Move, error) {
 			kind := strings.TrimPrefix(need, "photo ")
 			move.Needs.Photo = &kind
 		default:
-			return fault("it cannot need %q: note, department, departments, until, case, rating, photo near, photo far, photo before or photo after", need)
+			return fault("it cannot need %q: note, department, departments, until, case, rating, field FIELD, photo near, photo far, photo before or photo after", need)
 		}
 	}
 	switch {

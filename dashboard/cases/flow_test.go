@@ -49,6 +49,7 @@ func TestAPlantedFaultIsNamedWithItsLine(t *testing.T) {
 		{"an effect that there is not", "does: [supervise]", "does: [oversee]", `cannot do "oversee"`},
 		{"a suspended state that cannot be left", "from: [suspended], to: signed", "from: [suspended], to: suspended", ""},
 		{"a reply in one language", `reply: {zh: "您反映的问题（{number}）不予受理：{note}", en: "What`, `reply: {zh: "您反映的问题（{number}）不予受理：{note}", no: "What`, ""},
+		{"a field that is not declared", "needs: [department]", "needs: [department, field money]", `needs field "money"`},
 		{"no YAML", "apart:\n", "apart: [\n", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

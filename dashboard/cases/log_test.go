@@ -178,6 +178,12 @@ func (w *crowd) steps(ctx context.Context, c *Case, f *Flow, n int, random *rand
 		}
 		rating, until := random.IntN(4), w.clock.Now().Add(time.Duration(1+random.IntN(500))*time.Hour)
 		act := Act{Move: m.Move, Note: "随机", Department: []string{"D01", "D02", "D77"}[random.IntN(10)%3], Departments: []string{"D01", "D02"}, Rating: &rating, Until: &until, Case: w.any(random)}
+		for _, field := range m.Needs.Fields {
+			if act.Fields == nil {
+				act.Fields = map[string]int64{}
+			}
+			act.Fields[field] = random.Int64N(1000)
+		}
 		if m.Needs.Photo != nil {
 			act.Photos = []NewPhoto{{Kind: *m.Needs.Photo}}
 		}
@@ -487,6 +493,9 @@ func TestTheRowsRebuiltFromTheLogAreTheStoredOnes(t *testing.T) {
 			t.Errorf("case %d is merged into %d, which is merged itself: nobody answers", id, *into)
 		}
 		for _, of := range []*record{logged[id], stored[id]} {
+			if len(of.File.Fields) == 0 {
+				of.File.Fields = nil
+			}
 			of.File.Light, of.File.Photos, of.File.Clocks = "", nil, nil // they are rows of their own; the light is in frozen
 			slices.SortFunc(of.Clocks, func(a, b clockRow) int {
 				return cmp.Or(cmp.Compare(a.Stage, b.Stage), a.N-b.N)

@@ -2,6 +2,7 @@ package cases
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -80,7 +81,7 @@ func (r *Room) openParts(b *live.Batch, e *live.Entry, m Move, parent *Case, in 
 		numbers.ids = numbers.ids[1:]
 		c.Flow, c.FlowEdition, c.State, c.Version, c.Parent, c.Department, c.DepartmentName = flow.Flow, flow.Edition, flow.Start.To, 1, &parent.ID, &code, &name
 		c.ReportedAt, c.UpdatedAt, c.ClosedAt, c.open, c.frozen, c.Rating, c.Returns = now, now, nil, true, nil, nil, 0
-		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto = false, false, nil, nil
+		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto, c.Fields = false, false, nil, nil, nil
 		c.Photos, c.Clocks = []Photo{}, []Clock{}
 		r.startClocks(flow, &c, "", now, func(k Clock) { rows.clock(&c, k) })
 		r.name(&c)
@@ -135,6 +136,15 @@ func (r *Room) change(b *live.Batch, e *live.Entry, flow *Flow, m *Move, c *Case
 	if m.Needs.Until {
 		until := in.act.Until.UTC()
 		c.SuspendedUntil = &until
+	}
+	if len(m.Needs.Fields) > 0 {
+		c.Fields = maps.Clone(c.Fields) // what was told before keeps its own
+		if c.Fields == nil {
+			c.Fields = map[string]int64{}
+		}
+		for _, field := range m.Needs.Fields {
+			c.Fields[field] = in.act.Fields[field]
+		}
 	}
 	paused := flow.state[c.State].Paused
 	if !paused {

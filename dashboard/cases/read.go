@@ -19,7 +19,7 @@ const columns = `
     c.id, c.number, c.flow, c.flow_edition, c.state, c.priority, c.class, c.class_edition, c.condition, c.title, c.description,
     c.address, ST_X(c.geom), ST_Y(c.geom), c.grid, c.department, d.name, c.camera, c.reported_at, c.updated_at, c.closed_at,
     c.rating, c.returns, c.light, c.open, c.version,
-    c.parent, c.merged_into, c.supervised, c.exempt, c.suspended_until`
+    c.parent, c.merged_into, c.supervised, c.exempt, c.suspended_until, c.fields`
 
 const from = `
 FROM case_file AS c LEFT JOIN department AS d ON d.code = c.department`
@@ -29,7 +29,7 @@ func scan(row pgx.CollectableRow) (*Case, error) {
 	err := row.Scan(&c.ID, &c.Number, &c.Flow, &c.FlowEdition, &c.State, &c.Priority, &c.Class, &c.ClassEdition, &c.Condition, &c.Title, &c.Description,
 		&c.Address, &c.Location.Lon, &c.Location.Lat, &c.Grid, &c.Department, &c.DepartmentName, &c.Camera, &c.ReportedAt, &c.UpdatedAt, &c.ClosedAt,
 		&c.Rating, &c.Returns, &c.frozen, &c.open, &c.Version,
-		&c.Parent, &c.MergedInto, &c.Supervised, &c.Exempt, &c.SuspendedUntil)
+		&c.Parent, &c.MergedInto, &c.Supervised, &c.Exempt, &c.SuspendedUntil, &c.Fields)
 	c.ReportedAt, c.UpdatedAt = c.ReportedAt.UTC(), c.UpdatedAt.UTC()
 	for _, at := range []*time.Time{c.ClosedAt, c.SuspendedUntil} {
 		if at != nil {

@@ -185,8 +185,26 @@ func (r *Room) Move(ctx context.Context, id int64, who access.Identity, act Act)
 	return full, entry.Seq, err
 }
 
+// largestField keeps sums of a million cases exact in every client.
+const largestField = 1_000_000_000_000
+
 // lacks says what the move needs and the act does not bring.
 func lacks(flow *Flow, m Move, act Act) error {
+	for _, name := range m.Needs.Fields {
+		n, ok := act.Fields[name]
+		field := flow.field(name)
+		if !ok {
+			return invalid("field_missing", fmt.Sprintf("%s需要填写%s（fields.%s）", m.Name.ZH, field.Name.ZH, name), fmt.Sprintf("“%s” needs “%s” in fields.%s", m.Name.EN, field.Name.EN, name))
+		}
+		if n < 0 || n > largestField {
+			return invalid("field_invalid", fmt.Sprintf("%s应为 0 至 %d 的整数", field.Name.ZH, largestField), fmt.Sprintf("“%s” is a whole number from 0 to %d", field.Name.EN, largestField))
+		}
+	}
+	for name := range act.Fields {
+		if !slices.Contains(m.Needs.Fields, name) {
+			return invalid("unknown_field", fmt.Sprintf("“%s”不填写 fields.%s", m.Name.ZH, name), fmt.Sprintf("“%s” does not fill in fields.%s", m.Name.EN, name))
+		}
+	}
 	switch {
 	case m.Needs.Note && strings.TrimSpace(act.Note) == "":
 		return invalid("note_missing", fmt.Sprintf("%s需要填写原因", m.Name.ZH), fmt.Sprintf("“%s” needs a reason in note", m.Name.EN))

@@ -282,18 +282,21 @@ func (r *Room) Cases(ctx context.Context, name string, o Object, span Span, kind
 	}
 	whose := map[Dim]string{Town: "NOT part AND $1::text[] IS NULL", Grid: "NOT part AND grid = ANY($1::text[])", Department: "department = ANY($1::text[])",
 		Post: "posts && $1::text[]", Collector: "NOT part AND collector::text = ANY($1::text[])"}[o.Dim]
-	where := `
-FROM case_fact
-WHERE ` + whose + ` AND ` + m.day + ` BETWEEN $2 AND $3 AND ($4 = '' OR kind = $4)`
+	where := whose + ` AND ` + m.day + ` BETWEEN $2 AND $3 AND ($4 = '' OR kind = $4)`
 	if m.and != "" {
 		where += " AND " + m.and
 	}
+	objects := o.Codes
+	if o.Dim == Town {
+		objects = []string{""}
+	}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, r.Pool, options, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, `SELECT count(*)`+where, o.Codes, span.From, span.To, kind).Scan(&n); err != nil {
+		count := `SELECT COALESCE(sum(` + m.Measure + `), 0)::int FROM case_day WHERE dim = $1 AND object = ANY($2) AND day BETWEEN $3 AND $4 AND ($5 = '' OR kind = $5)`
+		if err := tx.QueryRow(ctx, count, o.Dim, objects, span.From, span.To, kind).Scan(&n); err != nil || n == 0 {
 			return err
 		}
-		rows, err := tx.Query(ctx, `SELECT case_id`+where+` AND ($5 = 0 OR case_id < $5) ORDER BY case_id DESC LIMIT $6`, o.Codes, span.From, span.To, kind, after, limit)
+		rows, err := tx.Query(ctx, `SELECT case_id FROM case_fact WHERE `+where+` AND ($5 = 0 OR case_id < $5) ORDER BY case_id DESC LIMIT $6`, o.Codes, span.From, span.To, kind, after, limit)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,80 @@
+package cases
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Sum is a field of a flow over cases.
+type Sum struct {
+	Field
+	Sum   int64 `json:"sum"`
+	Cases int   `json:"cases"` // that have it filled in
+}
+
+// Sums is what the cases of a flow, of a grid with all below it (empty: all), come to: as a whole, or for each department.
+type Sums struct {
+	Department     string `json:"department,omitempty"`
+	DepartmentName string `json:"department_name,omitempty"`
+	Cases          int    `json:"cases"`
+	Fields         []Sum  `json:"fields"` // in the order of the flow
+}
+
+// What was not accepted, withdrawn or merged comes to nothing.
+const sumsOf = `
+SELECT CASE WHEN $3 THEN COALESCE(c.department, '') ELSE '' END AS department, CASE WHEN $3 THEN COALESCE(d.name, '') ELSE '' END AS name,
+    count(DISTINCT c.id), COALESCE(f.key, ''), COALESCE(sum(f.value::bigint), 0)::bigint, count(f.key)
+FROM case_file AS c LEFT JOIN department AS d ON d.code = c.department LEFT JOIN LATERAL jsonb_each_text(c.fields) AS f ON true
+WHERE c.flow = $1 AND ($2::text[] IS NULL OR c.grid = ANY($2)) AND c.state NOT IN ('rejected', 'void', 'merged', 'withdrawn', 'dropped', 'unfounded')
+GROUP BY GROUPING SETS ((1, 2), (1, 2, f.key))
+ORDER BY 1`
+
+// Sums adds up the fields of a flow's cases.
+func (r *Room) Sums(ctx context.Context, flow, grid string, byDepartment bool) ([]Sums, error) {
+	f, err := r.Flow(flow)
+	if err != nil {
+		return nil, fmt.Errorf("flow %s: %w", flow, err)
+	}
+	var grids []string
+	if grid != "" {
+		grids = r.under(grid)
+	}
+	rows, err := r.pool.Query(ctx, sumsOf, flow, grids, byDepartment)
+	if err != nil {
+		return nil, fmt.Errorf("sums of %s: %w", flow, err)
+	}
+	list := []Sums{}
+	if !byDepartment {
+		list = append(list, f.sums("", ""))
+	}
+	var department, name, key string
+	var cases, filled int
+	var sum int64
+	_, err = pgx.ForEachRow(rows, []any{&department, &name, &cases, &key, &sum, &filled}, func() error {
+		if n := len(list); n == 0 || list[n-1].Department != department {
+			list = append(list, f.sums(department, name))
+		}
+		s := &list[len(list)-1]
+		s.Cases = max(s.Cases, cases)
+		for i := range s.Fields {
+			if s.Fields[i].Field.Field == key {
+				s.Fields[i].Sum, s.Fields[i].Cases = sum, filled
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sums of %s: %w", flow, err)
+	}
+	return list, nil
+}
+
+func (f *Flow) sums(department, name string) Sums {
+	s := Sums{Department: department, DepartmentName: name, Fields: []Sum{}}
+	for _, field := range f.Fields {
+		s.Fields = append(s.Fields, Sum{Field: field})
+	}
+	return s
+}
