@@ -65,12 +65,13 @@ func (r *reportRows) clock(c *Case, k Clock) {
 	t.startedAt, t.warnAt, t.dueAt = append(t.startedAt, k.StartedAt), append(t.warnAt, k.WarnAt), append(t.dueAt, k.DueAt)
 }
 
-// storeReports fills five tables by one statement: a report that comes alone would pay for each.
+// storeReports fills five tables by one statement: a report that comes alone would pay for each. The version of the grids is
+// asked once for all of them: the column's default, a function, is planned anew for each, a sixth of the whole.
 const storeReports = `
 WITH cases AS (
-    INSERT INTO case_file (id, number, flow, flow_edition, state, priority, class, class_edition, condition, title, description, address, geom, grid, camera, reporter, reported_at, updated_at)
+    INSERT INTO case_file (id, number, flow, flow_edition, state, priority, class, class_edition, condition, title, description, address, geom, grid, grid_version, camera, reporter, reported_at, updated_at)
     OVERRIDING SYSTEM VALUE
-    SELECT id, number, flow, edition, state, priority, class, class_edition, condition, title, description, address, ST_SetSRID(ST_MakePoint(lon, lat), 4326), grid, camera, reporter::jsonb, $1, $1
+    SELECT id, number, flow, edition, state, priority, class, class_edition, condition, title, description, address, ST_SetSRID(ST_MakePoint(lon, lat), 4326), grid, (SELECT COALESCE(max(number), 0) FROM grid_version), camera, reporter::jsonb, $1, $1
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
         $14::float8[], $15::float8[], $16::text[], $17::text[], $18::text[])
         AS c (id, number, flow, edition, state, priority, class, class_edition, condition, title, description, address, lon, lat, grid, camera, reporter)),

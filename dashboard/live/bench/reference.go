@@ -158,8 +158,8 @@ func (r *reference) report(req *http.Request) (*reported, string, error) {
 
 const firstInsert = `
 WITH s AS (INSERT INTO case_serial (prefix, last) VALUES ($1, 1) ON CONFLICT (prefix) DO UPDATE SET last = case_serial.last + 1 RETURNING $1::text || lpad(last::text, 5, '0') AS number)
-INSERT INTO case_file (number, flow, flow_edition, state, priority, title, description, geom, grid, reported_at, updated_at)
-SELECT number, 'incident', 1, 'reported', $2, $3, $4, ST_SetSRID(ST_MakePoint($5, $6), 4326), $7, $8, $8 FROM s
+INSERT INTO case_file (number, flow, flow_edition, state, priority, title, description, geom, grid, grid_version, reported_at, updated_at)
+SELECT number, 'incident', 1, 'reported', $2, $3, $4, ST_SetSRID(ST_MakePoint($5, $6), 4326), $7, (SELECT COALESCE(max(number), 0) FROM grid_version), $8, $8 FROM s
 RETURNING id, number`
 
 // store takes two round trips, as ours does: the case; the rest and the commit.
