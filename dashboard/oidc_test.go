@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -332,6 +335,29 @@ func TestAProviderThatIsAwayLeavesThePasswordsTheirWay(t *testing.T) {
 		t.Errorf("%d %s", a.code, to)
 	}
 	h.browser("lin", access.Operator)
+}
+
+func TestTheExampleOfAProviderIsRead(t *testing.T) {
+	text, err := os.ReadFile("../.deploy/oidc.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := filepath.Join(t.TempDir(), "secret")
+	file := filepath.Join(t.TempDir(), "oidc.yaml")
+	text = bytes.ReplaceAll(text, []byte("/etc/gridwall/oidc-secret"), []byte(secret))
+	if err := errors.Join(os.WriteFile(secret, []byte("hush\n"), 0o600), os.WriteFile(file, text, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := signin.Read(file)
+	if err != nil || p.ClientSecret != "hush" || len(p.Roles) != 4 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	if err := os.WriteFile(file, append(text, []byte("rolls: []\n")...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signin.Read(file); err == nil || !strings.Contains(err.Error(), "rolls") {
+		t.Errorf("a word that means nothing: %v", err)
+	}
 }
 
 func TestAFileOfAProviderThatIsWrongIsRefused(t *testing.T) {

@@ -40,8 +40,9 @@ export async function send(path: string, init: RequestInit = {}): Promise<Respon
     throw new Problem(0, 'unreachable', '')
   }
   if (response.ok) return response
-  if (response.status === 401) signedOut()
-  throw await problemOf(response)
+  const problem = await problemOf(response)
+  if (problem.code === 'not_signed_in') signedOut() // a wrong password is no lost session
+  throw problem
 }
 
 export function post<T>(path: string, body: unknown, headers: Record<string, string> = {}): Promise<T> {

@@ -9,6 +9,8 @@ export interface Account {
   department: string | null
   grid: string | null
   rights: string[]
+  /** The role asks for a second factor that is missing: nothing else is permitted. */
+  factor_missing: boolean
 }
 
 /** Who sits here. */
@@ -18,6 +20,7 @@ export const useSession = defineStore('session', () => {
   async function load(): Promise<void> {
     const answer = await request<{ account: Account }>('/api/v1/session')
     account.value = answer.account
+    if (answer.account.factor_missing && location.pathname !== '/account') location.assign('/account')
   }
 
   const may = (right: string) => account.value?.rights.includes(right) ?? false

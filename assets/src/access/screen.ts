@@ -1,0 +1,5 @@
+import '../design/base.css'
+import { createApp } from 'vue'
+import ScreenPage from './ScreenPage.vue'
+
+createApp(ScreenPage).mount('#app')
