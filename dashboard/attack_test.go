@@ -3,6 +3,7 @@ package dashboard_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -274,5 +275,26 @@ func TestAPlantedSessionIsNotTheOneThatSigningInOpens(t *testing.T) {
 	a := h.ask("", "POST", "/api/v1/session?"+access.SessionCookie+"=planted", map[string]string{"username": "mallory", "password": "correct horse"})
 	if strings.Contains(a.header.Get("Set-Cookie"), "planted") {
 		t.Errorf("an address gives the session: %s", a.header.Get("Set-Cookie"))
+	}
+}
+
+// Names are locked one by one; who tries one password on many names is stopped by the address, and a session that is there
+// goes on.
+func TestManyNamesFromOneAddressAreStopped(t *testing.T) {
+	h := open(t)
+	cookie := h.browser("lin", access.Operator)
+	var last answer
+	tries := 0
+	for ; tries < 60; tries++ {
+		last = h.ask("", "POST", "/api/v1/session", map[string]string{"username": fmt.Sprintf("name-%d", tries), "password": "Summer2026!"})
+		if last.code == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if code, _ := last.problem(); tries < 25 || tries > 50 || code != "too_many_requests" || last.header.Get("Retry-After") == "" {
+		t.Errorf("stopped after %d names: %d %s", tries, last.code, last.body)
+	}
+	if a := h.ask("", "GET", "/api/v1/session", nil, "Cookie", cookie.String()); a.code != http.StatusOK {
+		t.Errorf("a session from there: %d", a.code)
 	}
 }
