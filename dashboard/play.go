@@ -38,6 +38,21 @@ func (d *Dashboard) mayPlay(ctx context.Context, from rtpout.Credentials, camera
 	return d.plays.Begin(who, camera, "rtsp"), nil
 }
 
+// mayFollow decides for RTSP clients of a relay: the centre has sent them, with a link.
+func (d *Dashboard) mayFollow(ctx context.Context, from rtpout.Credentials, camera string) (ended func(), err error) {
+	who, err := d.Access.Follow(ctx, from.Token, camera)
+	if errors.Is(err, access.ErrNobody) || err == nil && !who.May(access.CameraPlay) {
+		return nil, rtpout.ErrNobody
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.cameras.Get(camera, who.May(access.CameraSecret)); err != nil {
+		return nil, err
+	}
+	return d.plays.Begin(who, camera, "rtsp"), nil
+}
+
 // identify: the token of an address is a link's, which is for one camera and expires; lasting tokens are not for addresses,
 // which end up in lists and logs, but for the password.
 func (d *Dashboard) identify(ctx context.Context, from rtpout.Credentials, camera string) (access.Identity, error) {

@@ -24,6 +24,30 @@ var files embed.FS
 // ErrNewer says that the database was written by a newer gridwall than this one.
 var ErrNewer = errors.New("the database has a newer schema than this gridwall knows: start the newer version, or restore a backup of the older one")
 
+// ErrOlder says that the database waits for a newer gridwall to bring it up to date.
+var ErrOlder = errors.New("the database has an older schema than this gridwall knows: start the centre of this version first")
+
+// Same says whether the database has the very schema that this gridwall knows: nil, ErrOlder or ErrNewer. It changes nothing.
+func Same(ctx context.Context, db interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}) error {
+	all, err := list()
+	if err != nil {
+		return err
+	}
+	var at int
+	if err := db.QueryRow(ctx, `SELECT COALESCE(max(version), 0) FROM migration`).Scan(&at); err != nil {
+		return fmt.Errorf("read table migration: %w", err)
+	}
+	switch last := all[len(all)-1].version; {
+	case at > last:
+		return ErrNewer
+	case at < last:
+		return ErrOlder
+	}
+	return nil
+}
+
 // lockKey is the advisory lock that one migrating node holds.
 const lockKey = 0x6772_6964 // "grid"
 

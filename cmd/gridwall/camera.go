@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,19 @@ Makes a new key for the credentials of cameras, seals all of them with it, and f
 this data folder go on by themselves. Where GRIDWALL_CAMERA_KEYS holds the keys, put the new one in front on every node and
 restart them first; then this seals everything with it, and the old ones can go.
 `
+
+// centreKeys reads the keys that the centre has made; a process beside it makes none.
+func (s *settings) centreKeys() (*seal.Keyring, error) {
+	if text := os.Getenv("GRIDWALL_CAMERA_KEYS"); text != "" {
+		return seal.Parse(text)
+	}
+	path := cmp.Or(s.cameraKeys, filepath.Join(s.dataDir, seal.File))
+	keys, err := seal.Open(path, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not there: copy camera.keys from the centre's data folder, or set GRIDWALL_CAMERA_KEYS (缺少密钥文件: 请从中心的数据目录复制 camera.keys)", path)
+	}
+	return keys, err
+}
 
 // openKeys reads the keys that seal credentials, and makes the first one on a database that needs none yet.
 func (s *settings) openKeys(ctx context.Context, pool *pgxpool.Pool) (*seal.Keyring, error) {

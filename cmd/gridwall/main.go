@@ -22,6 +22,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "run the server", serve},
+		{"relay", "serve the pictures of a share of the cameras, on another machine", relay},
 		{"demo", "run the server with the demo town, its cameras and a day of cases", demo},
 		{"import", "import grids, buildings, cameras, backdrop, departments or officers from a file", importFile},
 		{"export", "write grids, buildings, cameras or cases to a GeoJSON, GeoPackage or CSV file", exportFile},

@@ -63,6 +63,9 @@ func (s *server) halt() error {
 	return s.wait()
 }
 
+// goodbye is how long requests may take to end when the server stops.
+const goodbye = 5 * time.Second
+
 // start brings everything up from the ground: database, schema, rooms, web. Stopping is the same list upwards.
 func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger) (*server, error) {
 	rules, err := readRules(s.alarmRules)
@@ -182,7 +185,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 		case failed = <-ended:
 		}
 		end() // websockets and rooms
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
 		err := errors.Join(failed, web.Shutdown(closing), <-rooms)
 		pool.Close()
@@ -251,6 +254,11 @@ func openPool(ctx context.Context, url string, log *slog.Logger) (*pgxpool.Pool,
 	if err != nil {
 		return nil, err
 	}
+	return openMigrated(ctx, url)
+}
+
+// openMigrated opens the pool on a database that another process looks after.
+func openMigrated(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, err

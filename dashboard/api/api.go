@@ -93,6 +93,7 @@ type Server struct {
 	heavy      budget // of what costs much, by account
 	enrolments budget // of codes for screens, by address
 	readiness  readiness
+	relay      bool // this is a relay: see relayRoutes
 }
 
 // handler is a route's own part: an error it returns becomes problem+json.
@@ -190,7 +191,8 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/cameras/near", access.MapRead, s.nearCameras, "Cameras around a point, ranked, each with its reason: lon, lat, limit"},
 		{"GET /api/v1/cameras/registry", access.CameraManage, s.listRegistry, "The registry without credentials: state, group, purpose, enabled, q (pinyin too)"},
 		{"GET /api/v1/cameras/{id}/record", access.CameraManage, s.registryRecord, "One camera of the registry, without credentials"},
-		{"POST /api/v1/cameras/bulk", access.CameraManage, s.bulkCameras, "Do one thing to many cameras: {ids, action: enable, disable, pin, unpin, group, sub or remove, value}"},
+		{"POST /api/v1/cameras/bulk", access.CameraManage, s.bulkCameras, "Do one thing to many cameras: {ids, action: enable, disable, pin, unpin, group, relay, sub or remove, value}"},
+		{"GET /api/v1/relays", access.CameraManage, s.relays, "The relays that pull cameras beside the centre, and whether they are heard"},
 		{"POST /api/v1/cameras/import", access.CameraManage, s.importCameras, "Import a CSV, Excel, GeoJSON, GeoPackage, KML or shapefile list: the file as body; name, datum, encoding, dry_run, columns; answers lines of JSON, {done, of} and last {report}"},
 		{"GET /api/v1/cameras/export.csv", access.CameraManage, s.exportCameras, "The registry as CSV with the headings that the import reads: headings=zh or en (GB/T 28181)"},
 		{"DELETE /api/v1/cameras/{id}", access.CameraManage, s.removeCamera, "Remove a camera; its history stays"},
@@ -265,6 +267,14 @@ func (s *Server) routes() []route {
 
 // New assembles the server. ctx ends its websockets.
 func New(ctx context.Context, config Config) *Server {
+	s := newServer(ctx, config)
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.requests, s.seconds, s.Hub, s.Writer, s.Live.Hub,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_database_connections", Help: "Connections of the pool in use."}, func() float64 { return float64(s.Pool.Stat().AcquiredConns()) }),
+	)
+	return s
+}
+
+func newServer(ctx context.Context, config Config) *Server {
 	s := &Server{Config: config, ctx: ctx, registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gridwall_http_requests_total", Help: "Requests answered."}, []string{"route", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gridwall_http_request_duration_seconds", Help: "Time to answer a request.",
@@ -273,28 +283,33 @@ func New(ctx context.Context, config Config) *Server {
 	s.failures.burst, s.failures.every = 30, 2*time.Second
 	s.enrolments.burst, s.enrolments.every = 20, 10*time.Second
 	s.heavy.burst, s.heavy.every = 120, time.Second
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.requests, s.seconds, s.Hub, s.Writer, s.Live.Hub,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gridwall_database_connections", Help: "Connections of the pool in use."}, func() float64 { return float64(s.Pool.Stat().AcquiredConns()) }),
-	)
 	return s
 }
 
 // Handler is the whole site.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, r := range s.routes() {
+	routes := s.routes
+	if s.relay {
+		routes = s.relayRoutes
+	}
+	for _, r := range routes() {
 		mux.Handle(r.pattern, s.guard(r))
 	}
 	mux.Handle("/", s.guard(route{"/", access.SessionRead, func(http.ResponseWriter, *http.Request, access.Identity) error { return errNoRoute }, ""}))
-	return patient(bodyWithin, takenWithin, behind(s.Proxies, headers(http.NewCrossOriginProtection().Handler(mux))))
+	if s.relay {
+		return patient(bodyWithin, takenWithin, behind(s.Proxies, s.headers(forPages(mux))))
+	}
+	return patient(bodyWithin, takenWithin, behind(s.Proxies, s.headers(http.NewCrossOriginProtection().Handler(mux))))
 }
 
-// headers are those of every answer.
-func headers(next http.Handler) http.Handler {
-	const policy = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; style-src 'self'; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+// headers are those of every answer. Pages may reach this server and the site's relays.
+func (s *Server) headers(next http.Handler) http.Handler {
+	const policy = "default-src 'self'; img-src 'self' data: blob:%s; media-src 'self' blob:; style-src 'self'; worker-src 'self' blob:; connect-src 'self'%s; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		connect, pictures := s.connectable()
+		h.Set("Content-Security-Policy", fmt.Sprintf(policy, pictures, connect))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
@@ -346,7 +361,7 @@ func (s *Server) guard(r route) http.Handler {
 }
 
 func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error {
-	if foreignSocket(req) {
+	if !s.relay && foreignSocket(req) {
 		return live.ErrOrigin
 	}
 	who := access.Identity{}
@@ -357,7 +372,7 @@ func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error
 		}
 		if !who.May(r.right) {
 			err = &forbiddenError{who.Role, r.right}
-		} else {
+		} else if !s.relay { // the centre has looked when it gave the link
 			err = s.keepTo(req, r.pattern, who)
 		}
 		if err != nil {
@@ -388,7 +403,7 @@ func (s *Server) answer(w http.ResponseWriter, req *http.Request, r route) error
 // identify says who asks: a link's token speaks for its own camera's pictures and for nothing else.
 func (s *Server) identify(req *http.Request, r route) (access.Identity, error) {
 	_, path, _ := strings.Cut(r.pattern, " ")
-	if token := req.URL.Query().Get("token"); token != "" && r.right == access.CameraPlay && strings.HasPrefix(path, "/streams/{id}/") {
+	if token := req.URL.Query().Get("token"); token != "" && (s.relay && strings.Contains(path, "/{id}/") || r.right == access.CameraPlay && strings.HasPrefix(path, "/streams/{id}/")) {
 		return s.Access.Follow(req.Context(), token, req.PathValue("id"))
 	}
 	return s.Access.Identify(req)

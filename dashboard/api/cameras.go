@@ -14,6 +14,7 @@ import (
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/wall"
+	"gridwall/streams"
 	"gridwall/streams/mse"
 	"gridwall/streams/page"
 )
@@ -114,6 +115,9 @@ func (s *Server) whepPlay(w http.ResponseWriter, r *http.Request, who access.Ide
 	if err != nil {
 		return err
 	}
+	if sent, err := s.elsewhere(w, r, who, c); sent {
+		return err
+	}
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "application/sdp" {
 		return badRequest("offer_invalid", "Content-Type 应为 application/sdp", "Content-Type must be application/sdp")
 	}
@@ -155,6 +159,9 @@ func (s *Server) msePlay(w http.ResponseWriter, r *http.Request, who access.Iden
 	if err != nil {
 		return err
 	}
+	if sent, err := s.elsewhere(w, r, who, c); sent {
+		return err
+	}
 	defer s.Plays.Begin(who, c.ID, "mse")()
 	return mse.Serve(s.ctx, w, r, s.Hub, c.ID)
 }
@@ -162,6 +169,9 @@ func (s *Server) msePlay(w http.ResponseWriter, r *http.Request, who access.Iden
 func (s *Server) hlsPlay(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
 	if err != nil {
+		return err
+	}
+	if sent, err := s.elsewhere(w, r, who, c); sent {
 		return err
 	}
 	if r.PathValue("file") == "index.m3u8" {
@@ -173,6 +183,9 @@ func (s *Server) hlsPlay(w http.ResponseWriter, r *http.Request, who access.Iden
 func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
 	if err != nil {
+		return err
+	}
+	if sent, err := s.elsewhere(w, r, who, c); sent {
 		return err
 	}
 	p, err := s.Stills.Take(r.Context(), c.ID)
@@ -188,16 +201,23 @@ func (s *Server) snapshot(w http.ResponseWriter, r *http.Request, who access.Ide
 }
 
 func (s *Server) pagePlay(w http.ResponseWriter, r *http.Request, who access.Identity) error {
-	page.Serve(s.ctx, w, r, s.Hub, func(id string) (end func(), err error) {
+	page.Serve(s.ctx, w, r, s.Hub, func(id, _ string) (page.Leave, error) {
 		c, err := s.Cameras.Get(id, secret(who))
 		if err != nil {
-			return nil, err
+			return page.Leave{}, err
 		}
 		if err := s.mayWatch(who, c); err != nil {
 			s.tellRefusal(who, r, r.Pattern, err)
-			return nil, err
+			return page.Leave{}, err
 		}
-		return s.Plays.Begin(who, id, "page"), nil
+		if relay := s.Cameras.RelayOf(c); relay != nil && relay.Silent {
+			why := silentRelay(relay)
+			return page.Leave{Why: streams.Status{State: streams.Offline, Reason: streams.Text{Zh: why.zh, En: why.en}}}, nil
+		} else if relay != nil {
+			token, _, err := s.Access.NewLink(s.ctx, who, id, access.LinkTTL)
+			return page.Leave{At: relay.URL, Token: token}, err
+		}
+		return page.Leave{Ended: s.Plays.Begin(who, id, "page")}, nil
 	})
 	return nil
 }

@@ -37,12 +37,17 @@ func (s *Server) playLink(w http.ResponseWriter, r *http.Request, who access.Ide
 	if secure(r) {
 		scheme = "https"
 	}
-	at := func(path string) string {
-		return scheme + "://" + r.Host + "/streams/" + c.ID + path + "?token=" + token
-	}
-	links := map[string]any{"token": token, "expires_at": expires, "hls": at("/hls/index.m3u8"), "whep": at("/whep"), "mse": at("/mse")}
+	base, rtsp := scheme+"://"+r.Host, ""
 	if s.RTSP != nil {
-		links["rtsp"] = fmt.Sprintf("rtsp://%s/%s?token=%s", s.rtspHost(r), c.ID, token)
+		rtsp = s.rtspHost(r)
+	}
+	if relay := s.Cameras.RelayOf(c); relay != nil {
+		base, rtsp = relay.URL, relay.RTSP
+	}
+	at := func(path string) string { return base + "/streams/" + c.ID + path + "?token=" + token }
+	links := map[string]any{"token": token, "expires_at": expires, "hls": at("/hls/index.m3u8"), "whep": at("/whep"), "mse": at("/mse")}
+	if rtsp != "" {
+		links["rtsp"] = fmt.Sprintf("rtsp://%s/%s?token=%s", rtsp, c.ID, token)
 	}
 	return writeJSONCode(w, http.StatusCreated, links)
 }

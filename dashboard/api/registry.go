@@ -205,7 +205,14 @@ func (s *Server) sweepCameras(w http.ResponseWriter, _ *http.Request, _ access.I
 }
 
 func (s *Server) testCamera(w http.ResponseWriter, r *http.Request, who access.Identity) error {
-	t, err := s.Cameras.Test(r.Context(), r.PathValue("id"), secret(who))
+	c, err := s.Cameras.Get(r.PathValue("id"), secret(who))
+	if err != nil {
+		return err
+	}
+	if sent, err := s.elsewhere(w, r, who, c); sent {
+		return err
+	}
+	t, err := s.Cameras.Test(r.Context(), c.ID, secret(who))
 	if err != nil {
 		return err
 	}

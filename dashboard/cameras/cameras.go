@@ -64,6 +64,7 @@ type Camera struct {
 	State    streams.State `json:"state"`
 	Reason   *Text         `json:"reason"`
 	Since    time.Time     `json:"since"`
+	Relay    *string       `json:"relay"` // who pulls it and serves its pictures; null: the centre
 
 	number  uint64
 	stream  addresses
@@ -85,9 +86,12 @@ type Room struct {
 
 	loading sync.Mutex // one at a time, or an older list could come last
 
+	share string // the relay that this process is; empty: the centre
+
 	mu      sync.RWMutex
 	cameras []*Camera // by id; never changed in place
 	byID    map[string]int
+	relays  []Relay
 
 	pendingMu sync.Mutex
 	pending   map[string]streams.Status
@@ -132,7 +136,7 @@ func (r *Room) Use(hub *streams.Hub) { r.hub = hub }
 
 const all = `
 SELECT n, id, name, url, sub_url, sealed, key_id, grid, ST_X(geom), ST_Y(geom), bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, enabled, switch,
-       group_name, upstream, owner, maker, model, address, civil_code, ptz_type, position_type, use_type, light_type, sign, state, reason_zh, reason_en, since
+       group_name, upstream, owner, maker, model, address, civil_code, ptz_type, position_type, use_type, light_type, sign, relay, state, reason_zh, reason_en, since
 FROM camera
 ORDER BY id`
 
@@ -149,6 +153,9 @@ func (r *Room) Load(ctx context.Context) error {
 	if err := sealOpen(ctx, r.pool, r.keys); err != nil {
 		return fmt.Errorf("load cameras: %w", err)
 	}
+	if err := r.loadRelays(ctx); err != nil {
+		return err
+	}
 	rows, err := r.pool.Query(ctx, all)
 	if err != nil {
 		return fmt.Errorf("load cameras: %w", err)
@@ -162,7 +169,7 @@ func (r *Room) Load(ctx context.Context) error {
 	var features []tile.Feature
 	for i, c := range cameras {
 		byID[c.ID] = i
-		if c.enabled && !c.locked {
+		if c.enabled && !c.locked && c.share() == r.share {
 			known = append(known, streams.Camera{ID: c.ID, URL: string(c.stream.url), Sub: string(c.stream.sub), Pinned: c.pinned})
 		}
 		features = append(features, c.feature())
@@ -172,6 +179,9 @@ func (r *Room) Load(ctx context.Context) error {
 	r.mu.Unlock()
 	if r.hub != nil { // a command that only reads has none
 		r.hub.Set(known)
+	}
+	if r.tiles == nil { // a relay draws no map
+		return nil
 	}
 	return r.tiles.Replace("cameras", "cameras", features)
 }
@@ -185,7 +195,7 @@ func (r *Room) read(row pgx.CollectableRow) (*Camera, error) {
 	var keyID, zh, en *string
 	err := row.Scan(&c.number, &c.ID, &c.Name, &url, &sub, &sealed, &keyID, &c.Grid, &c.Location.Lon, &c.Location.Lat, &c.Bearing, &c.Angle, &c.RangeM, &c.HeightM,
 		&c.PTZ, &c.Indoor, &c.secret, &c.Purpose, &c.pinned, &c.enabled, &d.Switch,
-		&d.Group, &d.Upstream, &d.Owner, &d.Maker, &d.Model, &d.Address, &d.CivilCode, &d.PTZType, &d.PositionType, &d.UseType, &d.LightType, &d.Sign, &c.State, &zh, &en, &c.Since)
+		&d.Group, &d.Upstream, &d.Owner, &d.Maker, &d.Model, &d.Address, &d.CivilCode, &d.PTZType, &d.PositionType, &d.UseType, &d.LightType, &d.Sign, &c.Relay, &c.State, &zh, &en, &c.Since)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,6 +46,13 @@ func (r *Room) Run(ctx context.Context) error {
 	defer count.Stop()
 	keep := time.NewTicker(time.Hour)
 	defer keep.Stop()
+	if r.share != "" {
+		var beating sync.WaitGroup
+		defer beating.Wait()
+		beating.Go(func() { r.beatOn(ctx) })
+	}
+	listen := time.NewTicker(listenEvery)
+	defer listen.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -57,6 +65,14 @@ func (r *Room) Run(ctx context.Context) error {
 		case now := <-keep.C:
 			if err := r.keep(ctx, now); err != nil && ctx.Err() == nil {
 				r.log.Warn("hours of cameras not made days", "error", err)
+			}
+			continue
+		case <-listen.C:
+			if r.share != "" {
+				continue
+			}
+			if err := r.listen(ctx); err != nil && ctx.Err() == nil {
+				r.log.Warn("relays not looked after", "error", err)
 			}
 			continue
 		case <-tick.C:

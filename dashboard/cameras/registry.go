@@ -71,8 +71,8 @@ func (r *Room) Record(id string, secret bool) (Record, error) {
 // Bulk is one thing done to many cameras.
 type Bulk struct {
 	IDs    []string `json:"ids"`
-	Action string   `json:"action"` // enable, disable, pin, unpin, group, sub, remove
-	Value  string   `json:"value"`  // the group's name; for sub: auto or none
+	Action string   `json:"action"` // enable, disable, pin, unpin, group, relay, sub, remove
+	Value  string   `json:"value"`  // the group's or relay's name (empty: the centre); for sub: auto or none
 }
 
 // bulks are the statements of the simple actions; $1 is the ids, $2 the value.
@@ -82,6 +82,7 @@ var bulks = map[string]string{
 	"pin":     `UPDATE camera SET pinned = true WHERE id = ANY($1) AND NOT pinned AND $2::text IS NOT NULL`,
 	"unpin":   `UPDATE camera SET pinned = false WHERE id = ANY($1) AND pinned AND $2::text IS NOT NULL`,
 	"group":   `UPDATE camera SET group_name = $2 WHERE id = ANY($1) AND group_name <> $2`,
+	"relay":   `UPDATE camera SET relay = NULLIF($2, '') WHERE id = ANY($1) AND relay IS DISTINCT FROM NULLIF($2, '')`,
 	"remove":  `DELETE FROM camera WHERE id = ANY($1) AND $2::text IS NOT NULL`,
 }
 
@@ -98,6 +99,8 @@ func (r *Room) Apply(ctx context.Context, act Act, b Bulk) (n int, err error) {
 		return 0, &InvalidError{Text{"分组不超过 100 字", "at most 100 characters of group"}}
 	case b.Action == "sub" && b.Value != "auto" && b.Value != "none":
 		return 0, &InvalidError{Text{"子码流应为 auto 或 none", "sub-stream is auto or none"}}
+	case b.Action == "relay" && b.Value != "" && !slices.ContainsFunc(r.Relays(), func(relay Relay) bool { return relay.ID == b.Value }):
+		return 0, &InvalidError{Text{"没有中继 " + b.Value + "：请先在那台机器上运行 gridwall relay --name " + b.Value, "there is no relay " + b.Value + ": first run gridwall relay --name " + b.Value + " on that machine"}}
 	case b.Action != "sub" && bulks[b.Action] == "":
 		return 0, &InvalidError{Text{"没有这种批量操作", "there is no such bulk action"}}
 	}

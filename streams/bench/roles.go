@@ -87,7 +87,7 @@ func relay(ctx context.Context, room string, n int) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /streams", func(w http.ResponseWriter, r *http.Request) {
-		page.Serve(ctx, w, r, hub, func(string) (func(), error) { return nil, nil })
+		page.Serve(ctx, w, r, hub, func(string, string) (page.Leave, error) { return page.Leave{}, nil })
 	})
 	mux.HandleFunc("GET /mse/{id}", func(w http.ResponseWriter, r *http.Request) {
 		if err := mse.Serve(ctx, w, r, hub, r.PathValue("id")); err != nil {

@@ -19,6 +19,7 @@ const (
 	Fragment = 2 // payload: one frame as a fragment
 	Trouble  = 3 // payload: {"code", "zh", "en"}; an Init comes before the next Fragment
 	Sound    = 4 // payload: law (0 A, 1 µ), channels, sample rate in Hz (4), G.711 samples
+	Moved    = 5 // payload: {"at", "token"}: the stream is to be asked of that server, and comes no more from here
 )
 
 // HasSound is the flag of an Init whose camera has sound, whether it was asked for or not.
@@ -118,6 +119,17 @@ func (m *message) trouble(stream uint16, s streams.Status) {
 		panic(err) // three strings
 	}
 	m.record(Trouble, 0, stream, 0, 0, text)
+}
+
+func (m *message) moved(stream uint16, to *Leave) {
+	text, err := json.Marshal(struct {
+		At    string `json:"at"`
+		Token string `json:"token"`
+	}{to.At, to.Token})
+	if err != nil {
+		panic(err) // two strings
+	}
+	m.record(Moved, 0, stream, 0, 0, text)
 }
 
 // write sends the message. Nobody else writes to the connection meanwhile.

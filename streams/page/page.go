@@ -1,9 +1,9 @@
 // Package page brings many cameras to one page over one websocket.
 //
-// The page sends what it wants, as text: {"subscribe": [{"stream": 1, "id": "C001", "profile": "sub", "priority": 5, "visible": true, "sound": false}, …],
+// The page sends what it wants, as text: {"subscribe": [{"stream": 1, "id": "C001", "profile": "sub", "priority": 5, "visible": true, "sound": false, "token": ""}, …],
 // "unsubscribe": [2, …]}; a stream that is subscribed again only changes its priority and visibility. The server answers in
-// binary messages of one or more records (see Record): what plays (init), a frame each (fragment), or why nothing does
-// (trouble).
+// binary messages of one or more records (see Record): what plays (init), a frame each (fragment), why nothing does
+// (trouble), or which server it is to be asked of (moved).
 //
 // A session: one goroutine reads what the page wants, one takes what the cameras have, in the order of priority, and writes
 // it with one system call. Frames are the streams' own fragments, made once for all pages. A tile that is not visible gets
@@ -44,7 +44,7 @@ const (
 	sendBuffer = 256 << 10
 )
 
-var upgrader = websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024}
+var upgrader = websocket.Upgrader{ReadBufferSize: 1024, WriteBufferSize: 1024, CheckOrigin: func(*http.Request) bool { return true }} // the caller has looked
 
 // wish is what the page sends.
 type wish struct {
@@ -55,15 +55,23 @@ type wish struct {
 		Priority int    `json:"priority"` // the higher, the longer it keeps all its frames
 		Visible  bool   `json:"visible"`
 		Sound    bool   `json:"sound"` // of the tile that somebody listens to
+		Token    string `json:"token"` // what lets it in where the page itself is not known: at a relay
 	} `json:"subscribe"`
 	Unsubscribe []uint16 `json:"unsubscribe"`
 }
 
+// Leave is what a page may see of a camera: it plays here, or At another server, or there is a reason Why not.
+type Leave struct {
+	Ended func() // called when the page has seen enough; may be nil
+	At    string // where it plays, scheme and host; empty: here
+	Token string // and what lets the page in there
+	Why   streams.Status
+}
+
 // Serve upgrades the request and plays until the page leaves or ctx ends (the request's own does not end with a hijacked
-// connection). allowed says for each camera whether this page may see it, or why not; the
-// function that it returns (nil: none) is called when the page has seen enough. A websocket of another origin is
-// refused here, with an answer.
-func Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, hub *streams.Hub, allowed func(id string) (ended func(), err error)) {
+// connection). allowed says for each camera what this page, or whoever has the token, may see of it; an error: it is as if
+// there were none. Whether the page's origin may open a websocket here is decided before.
+func Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, hub *streams.Hub, allowed func(id, token string) (Leave, error)) {
 	conn, err := upgrader.Upgrade(w, r, nil)
 	if err != nil {
 		return
@@ -89,7 +97,7 @@ func Serve(ctx context.Context, w http.ResponseWriter, r *http.Request, hub *str
 type session struct {
 	hub     *streams.Hub
 	conn    *websocket.Conn
-	allowed func(id string) (ended func(), err error)
+	allowed func(id, token string) (Leave, error)
 	wake    chan struct{} // something to write, or to look at
 
 	mu   sync.Mutex
@@ -109,6 +117,7 @@ type subscription struct {
 	visible  bool
 	sound    bool
 	refused  *streams.Status // why there is no reader
+	moved    *Leave          // where it plays instead
 	ended    func()          // told when this is over; may be nil
 
 	told    mse.Codecs // what the page was told that it plays
@@ -169,11 +178,11 @@ func (s *session) want(w wish) {
 		if sub == nil {
 			sub = &subscription{stream: in.Stream, profile: in.Profile, waitKey: true}
 			s.of[in.Stream] = sub
-			s.open(sub, in.ID, in.Profile)
+			s.open(sub, in.ID, in.Profile, in.Token)
 		} else if in.Profile != sub.profile {
 			sub.close() // the last picture stays until the other one comes
 			sub.profile, sub.told, sub.waitKey, sub.sound = in.Profile, mse.Codecs{}, true, false
-			s.open(sub, in.ID, in.Profile)
+			s.open(sub, in.ID, in.Profile, in.Token)
 		}
 		if in.Visible && !sub.visible && sub.reader != nil && sub.waitKey {
 			sub.reader.Rewind() // it shows at once and plays on
@@ -211,16 +220,24 @@ var (
 )
 
 // open gives a subscription its reader, or says why there is none.
-func (s *session) open(sub *subscription, id, profile string) {
-	sub.reader, sub.refused, sub.ended = nil, &notFound, nil
+func (s *session) open(sub *subscription, id, profile, token string) {
+	sub.reader, sub.refused, sub.moved, sub.ended = nil, &notFound, nil, nil
 	if len(s.of) > MaxStreams {
 		sub.refused = &tooMany
 		return
 	}
-	ended, err := s.allowed(id)
-	if err != nil {
+	leave, err := s.allowed(id, token)
+	switch {
+	case err != nil:
+		return
+	case leave.At != "":
+		sub.refused, sub.moved = nil, &leave
+		return
+	case leave.Why.State != "":
+		sub.refused = &leave.Why
 		return
 	}
+	ended := leave.Ended
 	err = streams.ErrUnknownCamera
 	if profile == "sub" {
 		sub.reader, err = s.hub.OpenWoken(streams.SubID(id), s.wake)
@@ -324,6 +341,10 @@ func (sub *subscription) next(m *message) bool {
 		if sub.refused != nil {
 			m.trouble(sub.stream, *sub.refused)
 			sub.refused = nil
+		}
+		if sub.moved != nil {
+			m.moved(sub.stream, sub.moved)
+			sub.moved = nil
 		}
 		return false
 	}

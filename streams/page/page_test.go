@@ -51,11 +51,14 @@ func play(t *testing.T, n int) (url string, hub *streams.Hub) {
 	done.Go(func() { room.Run(ctx) })
 	done.Go(func() { hub.Run(ctx) })
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page.Serve(ctx, w, r, hub, func(id string) (func(), error) {
-			if id == "secret" {
-				return nil, errors.New("not for this page")
+		page.Serve(ctx, w, r, hub, func(id, token string) (page.Leave, error) {
+			switch {
+			case id == "secret" && token != "let me in":
+				return page.Leave{}, errors.New("not for this page")
+			case id == "away":
+				return page.Leave{At: "https://relay.example:8443", Token: "t0"}, nil
 			}
-			return nil, nil
+			return page.Leave{}, nil
 		})
 	}))
 	t.Cleanup(func() {
@@ -241,6 +244,24 @@ func TestWhatCannotPlayIsSaidInWords(t *testing.T) {
 }
 
 // slowPage reads at a tenth of what its cameras send.
+func TestACameraThatPlaysElsewhereIsSentThere(t *testing.T) {
+	url, _ := play(t, 1)
+	c := dial(t, url)
+	c.say(map[string]any{"subscribe": []any{sub(1, "away", 0, true)}})
+	r := c.next()
+	var to struct{ At, Token string }
+	if err := json.Unmarshal(r.payload, &to); err != nil || r.kind != page.Moved || r.stream != 1 || to.At != "https://relay.example:8443" || to.Token != "t0" {
+		t.Errorf("record %d of stream %d: %s", r.kind, r.stream, r.payload)
+	}
+	// A token opens what the page itself may not see.
+	secret := sub(2, "secret", 0, true)
+	secret["token"] = "let me in"
+	c.say(map[string]any{"subscribe": []any{secret}})
+	if r := c.next(); r.kind != page.Init || r.stream != 2 {
+		t.Errorf("record %d of stream %d, not an init", r.kind, r.stream)
+	}
+}
+
 func TestASlowPageLosesItsLeastImportantTilesFirstAndNoMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("twenty seconds")
@@ -316,7 +337,7 @@ func films(t *testing.T, cameras ...streams.Camera) string {
 	var done sync.WaitGroup
 	done.Go(func() { hub.Run(ctx) })
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		page.Serve(ctx, w, r, hub, func(string) (func(), error) { return nil, nil })
+		page.Serve(ctx, w, r, hub, func(string, string) (page.Leave, error) { return page.Leave{}, nil })
 	}))
 	t.Cleanup(func() {
 		cancel()

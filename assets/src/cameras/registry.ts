@@ -33,7 +33,7 @@ export interface Record extends Camera {
 }
 
 /** What the form sends: a record, and credentials where they are new. */
-export type Draft = Omit<Record, 'grid' | 'state' | 'reason' | 'since' | 'credentials'> & { username: string; password: string }
+export type Draft = Omit<Record, 'grid' | 'state' | 'reason' | 'since' | 'relay' | 'credentials'> & { username: string; password: string }
 
 export interface Strip {
   share: number | null

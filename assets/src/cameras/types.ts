@@ -28,6 +28,8 @@ export interface Camera {
   state: CameraState
   reason: Named | null
   since: string
+  /** Who pulls it and serves its pictures; null: the centre. */
+  relay: string | null
 }
 
 export interface NearCamera extends Camera {

@@ -6,15 +6,21 @@ import { StreamError, type Play, type StreamFailure } from './player'
 import { records, recordKind, type Camera } from './records'
 
 /**
- * The page's one socket for all its cameras. It opens with the first tile, closes a while after the last, and comes back by
- * itself; every tile is subscribed anew then.
+ * The page's one socket for all cameras of a server: the centre, or a relay that pulls a share of them. It opens with the
+ * first tile, closes a while after the last, and comes back by itself; every tile is subscribed anew then.
  */
 class PageSocket {
+  readonly #url: string
   #socket: WebSocket | undefined
   #next = 1
   #attempt = 0
   #retry: ReturnType<typeof setTimeout> | undefined
   readonly #tiles = new Map<number, Tile>()
+
+  /** @param server scheme and host, like https://10.2.0.5:8443 */
+  constructor(server: string) {
+    this.#url = `${server.replace(/^http/, 'ws')}/streams`
+  }
 
   add(tile: Tile): number {
     const stream = this.#next
@@ -37,8 +43,7 @@ class PageSocket {
 
   #connect(): void {
     clearTimeout(this.#retry)
-    const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
-    const socket = new WebSocket(`${scheme}://${location.host}/streams`)
+    const socket = new WebSocket(this.#url)
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
     socket.onopen = () => {
@@ -69,7 +74,7 @@ class PageSocket {
   #wish(streams: number[]): void {
     const subscribe = streams.flatMap((stream) => {
       const tile = this.#tiles.get(stream)
-      return tile === undefined ? [] : [{ stream, id: tile.id, priority: tile.priority, visible: tile.visible, profile: tile.profile, sound: tile.sound }]
+      return tile === undefined ? [] : [{ stream, id: tile.id, priority: tile.priority, visible: tile.visible, profile: tile.profile, sound: tile.sound, token: tile.token }]
     })
     if (subscribe.length > 0) this.#say({ subscribe })
   }
@@ -86,11 +91,23 @@ interface Tile {
   profile: Profile
   /** Somebody listens to it. */
   sound: boolean
+  /** What lets it in at a relay. */
+  token: string
   take(record: Camera): void
   cut(): void
 }
 
-const page = new PageSocket()
+const centre = new PageSocket(location.origin)
+const relays = new Map<string, PageSocket>()
+
+function relay(server: string): PageSocket {
+  let socket = relays.get(server)
+  if (socket === undefined) {
+    socket = new PageSocket(server)
+    relays.set(server, socket)
+  }
+  return socket
+}
 
 /** The larger a tile, the longer it keeps all its frames when the page cannot take them all. */
 function importance(video: HTMLVideoElement): number {
@@ -115,9 +132,12 @@ export const playPage: Play = async (video, id, signal, told) => {
     }
     page.change(stream)
   }
+  let page = centre
   let renew = false
   let stream = 0
   let tile: Tile
+  let again: ReturnType<typeof setTimeout> | undefined
+  let lost = 0
   let watcher: IntersectionObserver | undefined
   let sizer: ResizeObserver | undefined
   try {
@@ -130,8 +150,12 @@ export const playPage: Play = async (video, id, signal, told) => {
         visible: true,
         profile: profile(),
         sound: !video.muted,
+        token: '',
         // The last picture stays; a server that has started anew counts its time from the beginning.
-        cut: () => (renew = true),
+        cut: () => {
+          renew = true
+          askCentre()
+        },
         take: (record) => {
           switch (record.kind) {
             case recordKind.init:
@@ -145,6 +169,8 @@ export const playPage: Play = async (video, id, signal, told) => {
                 page.change(stream)
                 return
               }
+              clearTimeout(again)
+              lost = 0
               told.sound(record.sound)
               if (renew || sink?.mime !== record.mime) {
                 renew = false
@@ -160,10 +186,32 @@ export const playPage: Play = async (video, id, signal, told) => {
               speaker ??= new Speaker()
               speaker.push(record.muLaw, record.channels, record.rate, record.data)
               break
+            case recordKind.moved:
+              renew = true
+              move(relay(record.at), record.token)
+              break
             case recordKind.trouble:
+              if (page !== centre && record.code === 'not_found') {
+                askCentre()
+                return
+              }
               told.failure({ code: record.code, words: record.words })
           }
         },
+      }
+      const move = (to: PageSocket, token: string) => {
+        clearTimeout(again)
+        page.remove(stream)
+        tile.token = token
+        page = to
+        stream = page.add(tile)
+      }
+      // A relay that went, gave the camera away, or whose token is over: the centre knows where to go now.
+      const askCentre = () => {
+        if (page === centre) return
+        clearTimeout(again)
+        again = setTimeout(() => move(centre, ''), reconnectDelay(lost, Math.random()))
+        lost += 1
       }
       stream = page.add(tile)
       video.addEventListener('volumechange', heard)
@@ -182,6 +230,7 @@ export const playPage: Play = async (video, id, signal, told) => {
       watcher.observe(video)
     })
   } finally {
+    clearTimeout(again)
     watcher?.disconnect()
     sizer?.disconnect()
     video.removeEventListener('volumechange', heard)

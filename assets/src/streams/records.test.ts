@@ -22,11 +22,14 @@ describe('the records of a message', () => {
   const frame = record(2, 65_535, new Uint8Array([1, 2, 3]), 4_000_000_000, 3)
   const trouble = record(3, 1, bytes('{"code":"offline","zh":"离线","en":"offline"}'))
 
+  const moved = record(5, 2, bytes('{"at":"https://10.2.0.5:8443","token":"t"}'))
+
   it('come apart as they were put together', () => {
-    expect([...records(message(init, frame, trouble))]).toEqual([
+    expect([...records(message(init, frame, trouble, moved))]).toEqual([
       { kind: 1, stream: 7, mime, sound: false, data: new Uint8Array([9, 9]) },
       { kind: 2, stream: 65_535, flags: 3, sequence: 4_000_000_000, data: new Uint8Array([1, 2, 3]) },
       { kind: 3, stream: 1, code: 'offline', words: { zh: '离线', en: 'offline' } },
+      { kind: 5, stream: 2, at: 'https://10.2.0.5:8443', token: 't' },
     ])
   })
 

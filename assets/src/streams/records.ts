@@ -1,7 +1,7 @@
 import type { Named } from '../i18n'
 
 /** Kinds of records of the page's socket, as streams/page has them. */
-export const recordKind = { init: 1, fragment: 2, trouble: 3, sound: 4 } as const
+export const recordKind = { init: 1, fragment: 2, trouble: 3, sound: 4, moved: 5 } as const
 
 export const recordFlag = { key: 1, cached: 2, lost: 4, still: 8 } as const
 
@@ -13,6 +13,7 @@ export type Camera =
   | { kind: 2; stream: number; flags: number; sequence: number; data: Uint8Array<ArrayBuffer> }
   | { kind: 4; stream: number; muLaw: boolean; channels: number; rate: number; data: Uint8Array<ArrayBuffer> }
   | { kind: 3; stream: number; code: string; words: Named }
+  | { kind: 5; stream: number; at: string; token: string }
 
 const headSize = 20
 const text = new TextDecoder()
@@ -41,6 +42,9 @@ export function* records(message: ArrayBuffer): Generator<Camera> {
     } else if (kind === recordKind.trouble) {
       const { code, zh, en } = JSON.parse(text.decode(new Uint8Array(message, begin, length))) as { code: string } & Named
       yield { kind, stream, code, words: { zh, en } }
+    } else if (kind === recordKind.moved) {
+      const { at: server, token } = JSON.parse(text.decode(new Uint8Array(message, begin, length))) as { at: string; token: string }
+      yield { kind, stream, at: server, token }
     }
   }
 }

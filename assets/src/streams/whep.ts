@@ -31,7 +31,8 @@ export const playWhep: Play = async (video, id, signal) => {
       body: peer.localDescription?.sdp ?? '',
       signal,
     })
-    session = response.headers.get('Location')
+    const location = response.headers.get('Location')
+    if (location !== null) session = new URL(location, response.url).href // a relay may have answered
     await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() })
     await broken
   } finally {
