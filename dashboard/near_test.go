@@ -91,3 +91,47 @@ func TestTheNearestOfficerOnDutyIsNamedAndWhoIsOffIsStoodInFor(t *testing.T) {
 		t.Errorf("a wall names an officer: %s %v", a.body, err)
 	}
 }
+
+func TestWhoDealtWithTheClassInTheGridIsAdvisedFirst(t *testing.T) {
+	h := openWith(t, places)
+	dealt := func(class, department string, lon float64) {
+		made := h.classed(access.Officer, class, lon)
+		for _, move := range []string{"verify", "file"} {
+			h.must(access.DutyLeader, "POST", fmt.Sprintf("/api/v1/cases/%d/moves", made.ID), map[string]any{"move": move}, nil)
+		}
+		h.must(access.DutyLeader, "POST", fmt.Sprintf("/api/v1/cases/%d/moves", made.ID), map[string]any{"move": "dispatch", "department": department}, nil)
+	}
+	var departments struct{ Departments []struct{ Code string } }
+	h.must(access.Operator, "GET", "/api/v1/departments", nil, &departments)
+	one, two := departments.Departments[0].Code, departments.Departments[1].Code
+	dealt("01001", one, 110.003)
+	dealt("01001", two, 110.013) // twice, but in the other grid
+	dealt("01001", two, 110.013)
+	dealt("01002", two, 110.003) // another class
+
+	type file struct {
+		Advice []struct {
+			Department string
+			InGrid     int `json:"in_grid"`
+			InTown     int `json:"in_town"`
+		}
+	}
+	made := h.classed(access.Officer, "01001", 110.004)
+	read := func(role access.Role) (f file) {
+		h.must(role, "GET", fmt.Sprintf("/api/v1/cases/%d", made.ID), nil, &f)
+		return f
+	}
+	if f := read(access.DutyLeader); f.Advice != nil {
+		t.Errorf("advice before anybody may dispatch: %+v", f)
+	}
+	for _, move := range []string{"verify", "file"} {
+		h.must(access.DutyLeader, "POST", fmt.Sprintf("/api/v1/cases/%d/moves", made.ID), map[string]any{"move": move}, nil)
+	}
+	f := read(access.DutyLeader)
+	if len(f.Advice) != 2 || f.Advice[0].Department != one || f.Advice[0].InGrid != 1 || f.Advice[1].Department != two || f.Advice[1].InGrid != 0 || f.Advice[1].InTown != 2 {
+		t.Errorf("advice %+v, want %s of the grid before %s of the town", f.Advice, one, two)
+	}
+	if f := read(access.Operator); f.Advice != nil {
+		t.Errorf("an operator, who may not dispatch, is advised: %+v", f)
+	}
+}

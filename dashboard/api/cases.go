@@ -146,7 +146,7 @@ func (s *Server) listCases(w http.ResponseWriter, r *http.Request, who access.Id
 	if err != nil {
 		return err
 	}
-	f := cases.Filter{Grid: area, Flow: q.Get("flow"), Query: q.Get("q"), Masked: !who.May(access.NumbersRead)}
+	f := cases.Filter{Grid: area, Flow: q.Get("flow"), Query: q.Get("q"), Camera: q.Get("camera"), Masked: !who.May(access.NumbersRead)}
 	for name, into := range map[string]*[]string{"state": &f.States, "priority": &f.Priorities, "light": &f.Lights} {
 		if text := q.Get(name); text != "" {
 			*into = strings.Split(text, ",")

@@ -57,6 +57,36 @@ func (r *Room) repeat(ctx context.Context, id int64) (n int, err error) {
 	return n, nil
 }
 
+// Advised is a department that such a case is for: it dealt with the class before.
+type Advised struct {
+	Department string `json:"department"`
+	Name       string `json:"name"`
+	InGrid     int    `json:"in_grid"` // cases of the class in the case's grid, of the last of the town
+	InTown     int    `json:"in_town"` // among the last 300 of the class
+}
+
+// The last 300 of the class say who deals with it: who did most in the case's grid comes first, then who did most anywhere.
+const adviceFor = `
+SELECT o.department, d.name, count(*) FILTER (WHERE o.grid = c.grid), count(*)
+FROM case_file AS c
+CROSS JOIN LATERAL (
+    SELECT department, grid FROM case_file
+    WHERE class = c.class AND class_edition = c.class_edition AND id <> c.id AND department IS NOT NULL AND state NOT IN ('void', 'rejected', 'merged')
+    ORDER BY id DESC LIMIT 300
+) AS o JOIN department AS d ON d.code = o.department
+WHERE c.id = $1
+GROUP BY o.department, d.name
+ORDER BY 3 DESC, 4 DESC, 1
+LIMIT 3`
+
+func (r *Room) advice(ctx context.Context, id int64) ([]Advised, error) {
+	rows, err := r.pool.Query(ctx, adviceFor, id)
+	if err != nil {
+		return nil, fmt.Errorf("advice for case %d: %w", id, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Advised])
+}
+
 // Nearest is an officer on duty who can verify or check on the spot.
 type Nearest struct {
 	Name      string  `json:"name"`

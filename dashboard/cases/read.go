@@ -53,6 +53,7 @@ type Filter struct {
 	Query      string    // part of number, title or address
 	Masked     bool      // numbers of persons are masked for who asks: a query with digits finds numbers of cases alone
 	IDs        []int64   // of these
+	Camera     string    // reported from its picture
 	After      int64     // page: ids below this one
 	Limit      int
 }
@@ -68,6 +69,7 @@ WHERE ($1::text[] IS NULL OR c.state = ANY($1))
   AND ($7::timestamptz IS NULL OR c.updated_at >= $7)
   AND ($8 = '' OR c.number LIKE '%' || $8 OR NOT $14 AND (c.title ILIKE '%' || $8 || '%' OR c.address ILIKE '%' || $8 || '%'))
   AND ($9 = 0 OR c.id < $9)
+  AND ($15 = '' OR c.camera = $15)
   AND ($10::text[] IS NULL OR $11::timestamptz IS NOT NULL AND CASE WHEN c.open THEN
         (SELECT CASE WHEN bool_or(k.due_at <= $11) THEN 'red' WHEN bool_or(k.warn_at <= $11) THEN 'yellow' WHEN count(*) > 0 THEN 'green' ELSE 'grey' END
          FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL AND k.paused_at IS NULL)
@@ -100,7 +102,7 @@ func (r *Room) List(ctx context.Context, f Filter) (cases []*Case, seq, next int
 		if seq, err = live.Head(ctx, tx); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1, f.IDs, alone)
+		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1, f.IDs, alone, f.Camera)
 		if err != nil {
 			return err
 		}
@@ -248,6 +250,7 @@ type Full struct {
 	Same     []Same      `json:"same,omitempty"`     // it may be merged into one of these
 	Repeat   int         `json:"repeat,omitempty"`   // a repeat place: so many of its class in 30 days
 	Officers []Nearest   `json:"officers,omitempty"` // on duty, the nearest first, for who may act
+	Advice   []Advised   `json:"advice,omitempty"`   // whom to dispatch it to, the best first, for who may
 }
 
 // Part is a case that is a part of this one.
@@ -319,13 +322,20 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 			return nil, err
 		}
 	}
+	asked := false // for a department
 	for _, m := range flow.Moves {
 		refused := flow.permit(m, c, past[c.ID], who)
 		switch {
 		case refused == nil && who.May(access.CaseMove):
 			full.Moves = append(full.Moves, Permitted{m.Move, m.Name, m.To, m.Needs})
+			asked = asked || m.Needs.Department || m.Needs.Departments
 		case refused != nil && slices.Contains(m.From, c.State):
 			full.Refused = append(full.Refused, Refused{m.Move, m.Name, refused.Reason})
+		}
+	}
+	if asked && c.Class != nil {
+		if full.Advice, err = r.advice(ctx, c.ID); err != nil {
+			return nil, err
 		}
 	}
 	if who.May(access.ReporterRead) {

@@ -109,6 +109,8 @@ export interface CaseFile extends Case {
   same?: { id: number; number: string; title: string; state: string; distance_m: number; grid: string | null }[]
   /** So many of its class at the place in 30 days. */
   repeat?: number
+  /** Whom to dispatch it to, the best first: who dealt with its class before. */
+  advice?: { department: string; name: string; in_grid: number; in_town: number }[]
   /** On duty, the nearest first. */
   officers?: { name: string; post: string; grid_name: string; distance_m: number; stands_for?: string }[]
 }

@@ -12,6 +12,9 @@ describe('the keys of the desk', () => {
     ['a', 'acknowledge'],
     ['M', 'alarms'],
     ['?', 'help'],
+    ['c', 'accept'],
+    ['3', 3],
+    ['0', null],
     ['x', null],
   ])('%s is %s', (key, command) => {
     expect(commandOf(key, element('main'))).toBe(command)
@@ -19,6 +22,7 @@ describe('the keys of the desk', () => {
 
   it('are letters while somebody types, and Escape still leaves', () => {
     expect(commandOf('n', element('input'))).toBeNull()
+    expect(commandOf('3', element('input'))).toBeNull()
     expect(commandOf('/', element('textarea'))).toBeNull()
     expect(commandOf('Escape', element('input'))).toBe('leave')
   })

@@ -1,11 +1,17 @@
 import { onBeforeUnmount, onMounted } from 'vue'
 
-export type Command = 'next' | 'previous' | 'act' | 'report' | 'near' | 'search' | 'whole' | 'alarms' | 'acknowledge' | 'wall' | 'undo' | 'help' | 'leave'
+/** A number is the move of that number. */
+export type Command = number | 'newest' | 'rain' | 'accept' | 'dispatch' | 'whistle' | 'next' | 'previous' | 'act' | 'report' | 'near' | 'search' | 'whole' | 'alarms' | 'acknowledge' | 'wall' | 'undo' | 'help' | 'leave'
 
 const commands: Record<string, Command> = {
   j: 'next',
   k: 'previous',
   enter: 'act',
+  o: 'newest',
+  r: 'rain',
+  c: 'accept',
+  d: 'dispatch',
+  b: 'whistle',
   n: 'report',
   v: 'near',
   '/': 'search',
@@ -20,7 +26,7 @@ const commands: Record<string, Command> = {
 
 /** What a key means on the desk; null while somebody is typing, Escape aside. */
 export function commandOf(key: string, target: EventTarget | null): Command | null {
-  const command = commands[key.toLowerCase()] ?? null
+  const command = /^[1-9]$/.test(key) ? Number(key) : (commands[key.toLowerCase()] ?? null)
   if (command === 'leave' || !(target instanceof HTMLElement)) return command
   if (target.matches('input, textarea, select, [contenteditable]')) return null
   return command === 'act' && target.matches('button, a, label') ? null : command
