@@ -97,9 +97,9 @@ func (s *Server) problem(w *recorder, r *http.Request, err error) {
 	if english(r) {
 		detail = words.en
 	}
-	text, err := json.Marshal(problem{"about:blank", http.StatusText(status), status, code, detail, standing})
-	if err != nil {
-		s.Log.Error("problem not encoded", "error", err)
+	text, unsaid := json.Marshal(problem{"about:blank", http.StatusText(status), status, code, detail, standing})
+	if unsaid != nil {
+		s.Log.Error("problem not encoded", "error", unsaid)
 		return
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
@@ -107,8 +107,12 @@ func (s *Server) problem(w *recorder, r *http.Request, err error) {
 		w.Header().Set("Retry-After", "1")
 	}
 	var often *tooManyError
-	if errors.As(err, &often) {
+	var locked *access.LockedError
+	switch {
+	case errors.As(err, &often):
 		w.Header().Set("Retry-After", strconv.Itoa(int(often.wait.Seconds())+1))
+	case errors.As(err, &locked):
+		w.Header().Set("Retry-After", strconv.Itoa(int(time.Until(locked.Until).Seconds())+1))
 	}
 	w.WriteHeader(status)
 	w.Write(text)
