@@ -682,13 +682,27 @@ func TestTheReporterIsHiddenFromWhoHandles(t *testing.T) {
 	body := report("有人反映")
 	body["reporter"] = map[string]string{"name": "某居民", "phone": "10000001234"}
 	h.must(access.Operator, "POST", "/api/v1/cases", body, &made)
-	for role, sees := range map[access.Role]bool{access.Operator: true, access.DutyLeader: true, access.Department: false, access.Leader: false, access.Wall: false} {
-		a := h.ask(role, "GET", fmt.Sprintf("/api/v1/cases/%d", made.ID), nil)
-		if a.code != 200 || bytes.Contains(a.body, []byte("10000001234")) != sees {
-			t.Errorf("%s sees the reporter: %t, want %t", role, !sees, sees)
+	path := fmt.Sprintf("/api/v1/cases/%d", made.ID)
+	for role, sees := range map[access.Role]bool{access.Operator: true, access.DutyLeader: true, access.Dispatcher: false, access.Department: false, access.Officer: false, access.Leader: false, access.Wall: false} {
+		a := h.ask(role, "GET", path, nil)
+		if a.code != 200 || bytes.Contains(a.body, []byte(`"reporter":{"name":"某**","phone":"100******34","masked":true}`)) != sees || bytes.Contains(a.body, []byte("10000001234")) {
+			t.Errorf("%s sees that there is a reporter: %t, want %t, and never whole: %s", role, !sees, sees, a.body)
+		}
+		if a := h.ask(role, "POST", path+"/reporter", map[string]string{"purpose": "call_back"}); (a.code == 200) != sees || bytes.Contains(a.body, []byte("10000001234")) != sees {
+			t.Errorf("%s is shown the reporter: %d %s, want %t", role, a.code, a.body, sees)
+		}
+	}
+	for _, purpose := range []string{"", "curiosity"} {
+		a := h.ask(access.Operator, "POST", path+"/reporter", map[string]string{"purpose": purpose})
+		if code, _ := a.problem(); code != "purpose_missing" || bytes.Contains(a.body, []byte("10000001234")) {
+			t.Errorf("for %q: %d %s", purpose, a.code, a.body)
 		}
 	}
 	var told int
+	const asked = `SELECT count(*) FROM audit_entry WHERE act = 'reporter.view' AND object = $1 AND detail->>'purpose' = 'call_back'`
+	if err := h.pool.QueryRow(t.Context(), asked, fmt.Sprint(made.ID)).Scan(&told); err != nil || told != 2 {
+		t.Errorf("%d of 2 looks at the reporter are on the audit (%v)", told, err)
+	}
 	if err := h.pool.QueryRow(t.Context(), `SELECT count(*) FROM event WHERE data::text LIKE '%10000001234%'`).Scan(&told); err != nil || told != 0 {
 		t.Errorf("%d events name the reporter (%v)", told, err)
 	}

@@ -183,3 +183,29 @@ func letter(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' }
 
 // escaped says whether the letter at i ends one of JSON's escapes, like the n of \n.
 func escaped(text []byte, i int) bool { return i > 0 && text[i-1] == '\\' }
+
+// MaskName keeps the first sign of a person's name.
+func MaskName(name string) string {
+	for _, first := range name {
+		return string(first) + "**"
+	}
+	return ""
+}
+
+// MaskPhone keeps the first three and the last two digits of a number of any kind, and what stands between the digits.
+func MaskPhone(phone string) string {
+	var at []int
+	for i := 0; i < len(phone); i++ {
+		if phone[i] >= '0' && phone[i] <= '9' {
+			at = append(at, i)
+		}
+	}
+	out := []byte(phone)
+	for i := 3; i < len(at)-2; i++ {
+		out[at[i]] = '*'
+	}
+	if len(at) < 7 { // nothing that is known as a number
+		return "***"[:min(len(phone), 3)]
+	}
+	return string(out)
+}

@@ -135,6 +135,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/cases", access.CaseRead, s.listCases, "List cases: state, open, grid, bbox, priority, light, flow, camera, since, q, limit, after"},
 		{"POST /api/v1/cases", access.CaseReport, s.reportCase, "Report a case; Idempotency-Key makes a repeated report the same report"},
 		{"GET /api/v1/cases/{id}", access.CaseRead, s.getCase, "One case with the moves that are permitted to the caller"},
+		{"POST /api/v1/cases/{id}/reporter", access.ReporterRead, s.reporter, "Who reported a case, in full, to who says what for: {purpose: call_back, verify, answer, complaint or law}; it is on the audit first"},
 		{"GET /api/v1/cases/{id}/timeline", access.CaseRead, s.caseTimeline, "What happened to a case"},
 		{"POST /api/v1/cases/{id}/moves", access.CaseMove, s.moveCase, "Make a move: {move, note?, department?, departments?, until?, case?, photos?, rating?, fields?}; Idempotency-Key makes a repeated move the same move"},
 		{"POST /api/v1/photos", access.PhotoUpload, s.uploadPhoto, "Upload a JPEG, PNG or WebP picture of at most 10 MiB"},

@@ -6,7 +6,10 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"github.com/jackc/pgx/v5"
+	"gridwall/dashboard/audit"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -219,6 +222,38 @@ func (s *Server) getCase(w http.ResponseWriter, r *http.Request, who access.Iden
 	}
 	c.Same = s.ofOwn(who, c.Same)
 	return writeJSON(w, c)
+}
+
+// reporter shows who reported a case to who says what for. It is on the audit before it is shown, or it is not shown.
+func (s *Server) reporter(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	id, err := caseID(r)
+	if err != nil {
+		return err
+	}
+	var in struct{ Purpose string }
+	if err := decode(w, r, 1<<10, &in); err != nil {
+		return err
+	}
+	if _, ok := cases.Purposes[in.Purpose]; !ok {
+		names := strings.Join(slices.Sorted(maps.Keys(cases.Purposes)), ", ")
+		return badRequest("purpose_missing", "请说明查看目的（purpose）："+names, "say what for (purpose): "+names)
+	}
+	var reporter *cases.Reporter
+	err = pgx.BeginFunc(r.Context(), s.Pool, func(tx pgx.Tx) (err error) {
+		if reporter, err = s.Cases.Reporter(r.Context(), tx, id); err != nil {
+			return err
+		}
+		now := time.Now()
+		e, err := audit.New(who, "reporter.view", strconv.FormatInt(id, 10), map[string]string{"purpose": in.Purpose, "from": host(r)}, now)
+		if err != nil {
+			return err
+		}
+		return audit.Append(r.Context(), tx, now, e)
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, map[string]any{"reporter": reporter})
 }
 
 func (s *Server) caseTimeline(w http.ResponseWriter, r *http.Request, who access.Identity) error {

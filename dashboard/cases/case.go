@@ -101,6 +101,8 @@ type Case struct {
 type Reporter struct {
 	Name  string `json:"name,omitempty"`
 	Phone string `json:"phone,omitempty"`
+	// Masked: name and number are shown in part; who needs them says what for.
+	Masked bool `json:"masked,omitempty"`
 }
 
 // NewPhoto is a picture that comes with a report or a move: uploaded before (ID), or inline (JPEG or PNG bytes).

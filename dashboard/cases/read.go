@@ -339,9 +339,11 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 		}
 	}
 	if who.May(access.ReporterRead) {
-		if err := r.pool.QueryRow(ctx, `SELECT reporter FROM case_file WHERE id = $1`, c.ID).Scan(&full.Reporter); err != nil {
+		var who *Reporter
+		if err := r.pool.QueryRow(ctx, reporterOf, c.ID).Scan(&who); err != nil {
 			return nil, err
 		}
+		full.Reporter = who.masked()
 	}
 	return full, nil
 }

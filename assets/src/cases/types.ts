@@ -100,7 +100,15 @@ export interface Refused {
 }
 
 /** One case with what may be done with it. */
+/** Who reported a case; masked: in part. */
+export interface Reporter {
+  name?: string
+  phone?: string
+  masked?: boolean
+}
+
 export interface CaseFile extends Case {
+  reporter?: Reporter
   moves: Move[]
   refused: Refused[]
   subcases?: { id: number; number: string; state: string; department: string | null; open: boolean }[]
