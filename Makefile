@@ -17,7 +17,12 @@ define install
 		$(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
-.PHONY: run build test check go-test e2e storm shots stale walks bench bench-live bench-video fault fault-long fault-proxy fault-video soak-video fuzz deb deb-test clips clean
+# What gridwall version says. An archive without its history says it itself: make VERSION=0.N REVISION=….
+VERSION ?= 0.$(shell git rev-list --count HEAD 2>/dev/null || echo 0)
+REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
+STAMP = -X main.release=$(VERSION) -X main.revision=$(REVISION)
+
+.PHONY: run build test check go-test e2e storm shots stale walks bench bench-live bench-video lint-deploy sbom fault fault-long fault-proxy fault-video soak-video fuzz deb deb-test clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -27,7 +32,7 @@ build: assets/node_modules/.package-lock.json
 	@echo "building the pages …"
 	cd assets && npm run --silent build -- --logLevel warn
 	@echo "building gridwall (a first build takes a minute or two) …"
-	go build -o bin/gridwall ./cmd/gridwall
+	go build -ldflags='$(STAMP)' -o bin/gridwall ./cmd/gridwall
 
 assets/node_modules/.package-lock.json: assets/package-lock.json assets/package.json
 	@echo "fetching the browser libraries …"
@@ -126,18 +131,32 @@ fuzz:
 			echo "$$dir $$target"; go test $$dir -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done; done
 
 # A package for Debian and Ubuntu, into bin/: ARCH=arm64 for the other machines.
-VERSION ?= 0.$(shell git rev-list --count HEAD)
 ARCH ?= $(shell dpkg --print-architecture)
-deb: build
+deb: build sbom
 	rm -rf bin/deb
-	mkdir -p bin/deb/DEBIAN bin/deb/usr/bin bin/deb/lib/systemd/system bin/deb/etc/default
-	CGO_ENABLED=0 GOARCH=$(ARCH) go build -trimpath -ldflags='-s -w' -o bin/deb/usr/bin/gridwall ./cmd/gridwall
+	mkdir -p bin/deb/DEBIAN bin/deb/usr/bin bin/deb/lib/systemd/system bin/deb/etc/default bin/deb/usr/share/doc/gridwall
+	cp .deploy/CHANGELOG.md LICENSE bin/sbom-server.cdx.json bin/sbom-pages.cdx.json bin/deb/usr/share/doc/gridwall/
+	CGO_ENABLED=0 GOARCH=$(ARCH) go build -trimpath -ldflags='-s -w $(STAMP)' -o bin/deb/usr/bin/gridwall ./cmd/gridwall
 	cp .deploy/gridwall.service bin/deb/lib/systemd/system/
 	cp .deploy/deb/default bin/deb/etc/default/gridwall
 	cp .deploy/deb/postinst .deploy/deb/prerm bin/deb/DEBIAN/
 	sed 's/@VERSION@/$(VERSION)/; s/@ARCH@/$(ARCH)/' .deploy/deb/control >bin/deb/DEBIAN/control
 	echo /etc/default/gridwall >bin/deb/DEBIAN/conffiles
 	dpkg-deb --root-owner-group --build bin/deb bin/gridwall_$(VERSION)_$(ARCH).deb
+
+# What is in the binary and in the pages, in CycloneDX.
+sbom: build
+	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -version=$(VERSION) -output=bin/sbom-server.cdx.json bin/gridwall
+	cd assets && npm sbom --sbom-format=cyclonedx --omit=dev --package-lock-only >../bin/sbom-pages.cdx.json
+
+# The files of .deploy by their own checkers: Prometheus, Helm, compose, Dockerfile.
+lint-deploy:
+	$(call install,prometheus)
+	promtool check rules .deploy/alerts.yml
+	go run helm.sh/helm/v3/cmd/helm@v3.22.0 lint --strict .deploy/chart
+	go run helm.sh/helm/v3/cmd/helm@v3.22.0 template gridwall .deploy/chart --set=relays[0].name=east,relays[0].url=https://east.example,ingress.enabled=true,checkpoints=c,files=f,webrtcPort=5000 | go run github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0 -strict -summary
+	GRIDWALL_CAMERA_KEYS=x go run github.com/compose-spec/compose-go/v2/cmd@v2.16.2 .deploy/compose.yaml >/dev/null
+	npx --yes dockerfile-utils@0.16.3 lint .deploy/Dockerfile
 
 # Installs the package into a clean Debian root and signs in there (a few minutes; needs root).
 deb-test: deb

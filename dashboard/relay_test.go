@@ -80,9 +80,7 @@ func TestARelayServesItsShareAndTheCentreSendsViewersThere(t *testing.T) {
 		t.Errorf("a relay that never was: %q", code)
 	}
 	url, end := beside(h, "east")
-	if a := h.ask(access.Admin, "POST", "/api/v1/cameras/bulk", bulk); a.code != http.StatusOK {
-		t.Fatalf("%d %s", a.code, a.body)
-	}
+	eventually(t, "the centre has heard of the relay", func() bool { return h.ask(access.Admin, "POST", "/api/v1/cameras/bulk", bulk).code == http.StatusOK })
 
 	// The page is sent to the relay, and plays there by the token that it was given, and by nothing else.
 	dial := func(at string, header http.Header) *websocket.Conn {
@@ -149,6 +147,9 @@ func TestARelayServesItsShareAndTheCentreSendsViewersThere(t *testing.T) {
 	eventually(t, "the centre knows what the relay found", func() bool { s, _ := state("C1"); return s == "live" })
 
 	// A relay does nothing else, and knows no cookies.
+	if r, err := http.Get(url + "/readyz"); err != nil || r.StatusCode != http.StatusOK {
+		t.Errorf("a proxy before relays asks whether this one is ready: %v %v", r, err)
+	}
 	for _, path := range []string{"/", "/api/v1/cameras", "/api/v1/cases", "/streams/C1/mse"} {
 		if r, err := http.Get(url + path); err != nil || r.StatusCode != http.StatusNotFound && r.StatusCode != http.StatusUnauthorized {
 			t.Errorf("GET %s at the relay: %v %v", path, r, err)

@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"encoding/json"
 	"os"
 	"regexp"
 	"strings"
@@ -53,5 +54,35 @@ func TestAlertsNameWhatAServerTells(t *testing.T) {
 	}
 	if rules < 9 || named < 10 {
 		t.Errorf("%d rules name %d metrics", rules, named)
+	}
+
+	if text, err = os.ReadFile("../.deploy/grafana.json"); err != nil {
+		t.Fatal(err)
+	}
+	var board struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(text, &board); err != nil {
+		t.Fatal(err)
+	}
+	drawn := 0
+	for _, p := range board.Panels {
+		if !strings.Contains(p.Title, " / ") {
+			t.Errorf("panel %q is in one language", p.Title)
+		}
+		for _, target := range p.Targets {
+			for _, name := range names.FindAllString(target.Expr, -1) {
+				drawn++
+				if !strings.Contains(told, "\n"+name+" ") && !strings.Contains(told, "\n"+name+"{") {
+					t.Errorf("panel %s: no server tells %s", p.Title, name)
+				}
+			}
+		}
+	}
+	if drawn < 10 {
+		t.Errorf("the board draws %d metrics", drawn)
 	}
 }

@@ -21,7 +21,14 @@ mount -t proc proc "$root/proc"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod 755 "$root/usr/sbin/policy-rc.d"
 chroot "$root" apt-get update -qq
 DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -y -qq --no-install-recommends /gridwall.deb >/dev/null
-chroot "$root" gridwall version
+said=$(chroot "$root" gridwall version)
+echo "$said"
+version=$(dpkg-deb --field "$package" Version)
+case $said in
+"gridwall $version, revision "[0-9a-f]*) ;;
+*) echo "the package is $version, and its binary says something else"; exit 1 ;;
+esac
+[ -s "$root/usr/share/doc/gridwall/sbom-server.cdx.json" ]
 as="chroot --userspec=gridwall:gridwall $root env HOME=/var/lib/gridwall GRIDWALL_DATA_DIR=/var/lib/gridwall GRIDWALL_ADDR=127.0.0.1:18080"
 $as gridwall serve >"$root/serve.txt" 2>&1 &
 server=$!
@@ -32,6 +39,7 @@ done
 password=$(sed -n 's/.*password for the first sign-in.*: //p' "$root/serve.txt")
 [ -n "$password" ] || { cat "$root/serve.txt"; exit 1; }
 curl -sf http://127.0.0.1:18080/healthz
+curl -sf --retry 20 --retry-delay 1 http://127.0.0.1:18080/readyz
 curl -sf -o /dev/null http://127.0.0.1:18080/login
 curl -sf -o /dev/null -H 'Content-Type: application/json' -d "{\"username\":\"admin\",\"password\":\"$password\"}" http://127.0.0.1:18080/api/v1/session
 echo "the first administrator signed in"

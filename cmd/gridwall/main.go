@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,19 +85,32 @@ func usage(w io.Writer) {
 	}
 }
 
+// The linker sets these (see the Makefile): a package is built from a tree without its history.
+var (
+	release  string // 0.N
+	revision string // of the repository
+)
+
 func version(context.Context, []string) error {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return errors.New("this binary carries no build information")
 	}
-	revision := "unknown"
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			revision = s.Value
-		}
-	}
-	fmt.Printf("gridwall %s, revision %s, %s\n", info.Main.Version, revision, info.GoVersion)
+	fmt.Println(versionLine(info, release, revision))
 	return nil
+}
+
+// versionLine says what the linker was told, and else what the compiler found out.
+func versionLine(info *debug.BuildInfo, release, revision string) string {
+	from := map[string]string{}
+	for _, s := range info.Settings {
+		from[s.Key] = s.Value
+	}
+	modified := ""
+	if revision == "" && from["vcs.modified"] == "true" {
+		modified = ", changed since"
+	}
+	return fmt.Sprintf("gridwall %s, revision %s%s, %s, %s/%s", cmp.Or(release, info.Main.Version, "(devel)"), cmp.Or(revision, from["vcs.revision"], "unknown"), modified, info.GoVersion, from["GOOS"], from["GOARCH"])
 }
 
 // newLog writes to standard error, for people at a terminal.
