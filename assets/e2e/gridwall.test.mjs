@@ -5,6 +5,7 @@ import { evaluation } from './evaluation.mjs'
 import { gridEditing } from './grids.mjs'
 import { foreign } from './foreign.mjs'
 import { recovery } from './recovery.mjs'
+import { relays } from './relay.mjs'
 import { Server } from './harness/server.mjs'
 import { sc1 } from './sc1.mjs'
 import { wall } from './wall.mjs'
@@ -24,4 +25,5 @@ evaluation(world)
 gridEditing(world)
 foreign(world)
 codecs(world)
+relays(world)
 recovery(world)

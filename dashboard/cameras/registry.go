@@ -92,6 +92,11 @@ const maxBulk = 30_000
 // Apply does b, to all cameras or none, and returns how many it changed. It returns an *InvalidError for what cannot be done.
 func (r *Room) Apply(ctx context.Context, act Act, b Bulk) (n int, err error) {
 	b.Value = strings.TrimSpace(b.Value)
+	if b.Action == "relay" { // it may have started this moment
+		if err := r.loadRelays(ctx); err != nil {
+			return 0, err
+		}
+	}
 	switch {
 	case len(b.IDs) == 0 || len(b.IDs) > maxBulk:
 		return 0, &InvalidError{Text{fmt.Sprintf("请选择 1 至 %d 路摄像机", maxBulk), fmt.Sprintf("choose from 1 to %d cameras", maxBulk)}}

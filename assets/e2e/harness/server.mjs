@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const binary = process.env.GRIDWALL_BIN ?? fileURLToPath(new URL('../../../bin/gridwall', import.meta.url))
+export const binary = process.env.GRIDWALL_BIN ?? fileURLToPath(new URL('../../../bin/gridwall', import.meta.url))
 /** A first start makes a database cluster and plays a day; a busy machine needs its time. */
 const startMs = 240_000
 
