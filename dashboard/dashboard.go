@@ -96,6 +96,7 @@ type Dashboard struct {
 	signer     *audit.Signer // nil: the log's head is not signed
 	alarms     *alarms.Room
 	cases      *cases.Room
+	catalogue  *catalogue.Room
 	grids      *grids.Room
 	evaluation *evaluation.Room
 	hub        *streams.Hub
@@ -112,21 +113,17 @@ type Dashboard struct {
 
 // Open reads what the rooms keep in memory. ctx is the life of the house: websockets end with it.
 func Open(ctx context.Context, c Config) (*Dashboard, error) {
-	list, err := fs.ReadFile(c.Catalogue, catalogue.Edition+".csv")
-	if err != nil {
-		return nil, err
-	}
-	classes, err := catalogue.Parse(list)
-	if err != nil {
-		return nil, err
-	}
 	// The log's head first: what changes while the rooms load is heard again afterwards.
 	head, err := live.Head(ctx, c.Pool)
 	if err != nil {
 		return nil, fmt.Errorf("read the log's head: %w", err)
 	}
+	classes, err := catalogue.Open(ctx, c.Pool, c.Catalogue, cases.CheckLimit)
+	if err != nil {
+		return nil, err
+	}
 	now := new(clock.Clock)
-	d := &Dashboard{Access: access.New(c.Pool), signer: c.Checkpoints, logger: c.Log}
+	d := &Dashboard{catalogue: classes, Access: access.New(c.Pool), signer: c.Checkpoints, logger: c.Log}
 	d.Access.FactorRoles = c.FactorRoles
 	if c.CameraKeys != nil { // a nil ring is no nil Sealer
 		d.Access.Sealer = c.CameraKeys
@@ -233,7 +230,7 @@ func (d *Dashboard) heard(ctx context.Context, e live.Event) {
 	case "flow.changed":
 		err = d.cases.LoadFlows(ctx)
 	default:
-		err = errors.Join(d.cameras.Heard(ctx, e), d.ptz.Heard(ctx, e))
+		err = errors.Join(d.cameras.Heard(ctx, e), d.ptz.Heard(ctx, e), d.catalogue.Heard(ctx, e))
 	}
 	if err != nil {
 		d.logger.Error("event not followed", "seq", e.Seq, "type", e.Type, "error", err)

@@ -1,4 +1,5 @@
 import { after, before } from 'node:test'
+import { catalogue } from './catalogue.mjs'
 import { codecs } from './codecs.mjs'
 import { desk } from './desk.mjs'
 import { evaluation } from './evaluation.mjs'
@@ -22,6 +23,7 @@ wall(world)
 desk(world)
 sc1(world)
 evaluation(world)
+catalogue(world)
 gridEditing(world)
 foreign(world)
 codecs(world)

@@ -51,7 +51,7 @@ type answerError struct {
 
 func (e *answerError) Error() string { return fmt.Sprintf("%d %s: %s", e.Status, e.Code, e.Detail) }
 
-// do sends body as JSON and decodes the answer into into; either may be nil. Anything but 2xx is an *answerError.
+// do sends body as JSON, bytes as they are, and decodes the answer into into; either may be nil. Anything but 2xx is an *answerError.
 func (c *client) do(ctx context.Context, method, path string, body, into any) error {
 	answer, err := c.send(ctx, method, path, body)
 	if err != nil {
@@ -71,9 +71,12 @@ func (c *client) do(ctx context.Context, method, path string, body, into any) er
 func (c *client) send(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	var text io.Reader
 	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
+		encoded, file := body.([]byte)
+		if !file {
+			var err error
+			if encoded, err = json.Marshal(body); err != nil {
+				return nil, err
+			}
 		}
 		text = bytes.NewReader(encoded)
 	}

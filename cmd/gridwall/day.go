@@ -46,7 +46,7 @@ var matters = []matter{
 	{"10996", "%s楼道堆物", "", "应急", []string{"compound"}, 4},
 	{"10989", "%s供暖不热", "", "住建", []string{"compound"}, 5},
 	{"10991", "%s停水", "", "水", []string{"compound"}, 2},
-	{"04002", "%s行道树倒伏", "urgent", "园林", []string{"street", "park"}, 2},
+	{"04002", "%s行道树倒伏", "urgent", "林草", []string{"street", "park"}, 2},
 	{"10979", "%s居民咨询医保政策", "advice", "人社", []string{"compound"}, 4},
 	{"10984", "%s独居老人求助", "urgent", "民政", []string{"compound"}, 2},
 	{"10994", "%s疑似燃气泄漏", "critical", "应急", []string{"compound", "market"}, 2},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,11 +98,7 @@ func openLayers(ctx context.Context, pool *pgxpool.Pool) (*layers.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := fs.ReadFile(assets.Catalogue(), catalogue.Edition+".csv")
-	if err != nil {
-		return nil, err
-	}
-	classes, err := catalogue.Parse(list)
+	classes, err := catalogue.Open(ctx, pool, assets.Catalogue(), cases.CheckLimit)
 	if err != nil {
 		return nil, err
 	}

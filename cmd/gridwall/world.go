@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -165,8 +166,37 @@ func letIn(ctx context.Context, s *server, town *geotest.Town) (*world, error) {
 	if w.Token, err = s.dash.Access.NewToken(ctx, "admin", "demo"); err != nil {
 		return nil, err
 	}
-	w.Wall.Token, err = s.dash.Access.NewDevice(ctx, "main")
-	return w, err
+	if w.Wall.Token, err = s.dash.Access.NewDevice(ctx, "main"); err != nil {
+		return nil, err
+	}
+	return w, assignDuties(ctx, withToken(w.URL, w.Token), town)
+}
+
+// duties are who answers for a class, else for the classes of its major, in the demo town, by a word of the department's name.
+var duties = map[string]string{"01001": "水务", "01003": "排水", "01004": "排水", "01006": "供电", "01007": "电信", "01010": "供热", "01011": "燃气", "01013": "消防", "01028": "供电", "01030": "供电",
+	"01": "住建", "02": "交通", "03": "环卫", "04": "林草", "05": "城管", "06": "环卫", "07": "城管", "08": "住建", "09": "城管", "10": "应急"}
+
+// assignDuties brings in a department for every class of the list, by the ordinary import.
+func assignDuties(ctx context.Context, admin *client, town *geotest.Town) error {
+	var list struct{ Classes []struct{ Code string } }
+	if err := admin.do(ctx, "GET", "/api/v1/catalogue", nil, &list); err != nil {
+		return err
+	}
+	word := map[string]string{}
+	for _, m := range matters {
+		word[m.class] = m.department
+	}
+	rows := [][]string{{"class", "grid", "department"}}
+	for _, c := range list.Classes {
+		if d := departmentFor(town, cmp.Or(word[c.Code], duties[c.Code], duties[c.Code[:2]])); d != nil {
+			rows = append(rows, []string{c.Code, "", d.Code})
+		}
+	}
+	file, err := csvOf(rows)
+	if err != nil {
+		return err
+	}
+	return admin.do(ctx, "POST", "/api/v1/catalogue/import?sheet=duties&name=duties.csv", file, nil)
 }
 
 // handlers are the accounts of the other departments that the day dispatches to.

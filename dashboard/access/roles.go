@@ -57,6 +57,7 @@ const (
 	MetricsRead      Right = "metrics.read"
 	ProfileRead      Right = "profile.read" // what a node does with its processor and memory
 	EvaluationRead   Right = "evaluation.read"
+	CatalogueManage  Right = "catalogue.manage"  // classes, conditions, who answers for what
 	EvaluationManage Right = "evaluation.manage" // formulas and weights
 	NumbersRead      Right = "numbers.read"      // mobile and identity numbers in what people wrote; masked without it
 	SessionRead      Right = "session.read"      // everyone who came in
@@ -66,10 +67,10 @@ const (
 var centre = []Right{SessionRead, NumbersRead, CaseRead, MapRead, CameraPlay, CameraSecret, WallRead, PositionRead, AlarmRead, EvaluationRead}
 
 var rights = map[Role][]Right{
-	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, PhotoUpload, ReporterRead, MapRead, GridManage, DeviceManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, ProfileRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS, EvaluationRead, EvaluationManage},
+	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, CatalogueManage, PhotoUpload, ReporterRead, MapRead, GridManage, DeviceManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, ProfileRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS, EvaluationRead, EvaluationManage},
 	Operator:   slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
-	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, EvaluationManage, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
+	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, EvaluationManage, CatalogueManage, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
 	Integrator: {SessionRead, NumbersRead, MapRead, DeviceManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
 	Officer:    {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
@@ -81,7 +82,7 @@ var rights = map[Role][]Right{
 }
 
 // central are rights over the whole town: an account of one grid has none of them, whatever its role.
-var central = []Right{DeviceManage, GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead, ProfileRead, EvaluationManage}
+var central = []Right{DeviceManage, GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead, ProfileRead, EvaluationManage, CatalogueManage}
 
 // Identity is who asks.
 type Identity struct {

@@ -51,7 +51,7 @@ type Config struct {
 	Access     *access.Room
 	Cases      *cases.Room
 	Flows      fs.FS // the site's flow files; nil: none
-	Catalogue  *catalogue.Catalogue
+	Catalogue  *catalogue.Room
 	Roster     *roster.Room
 	Cameras    *cameras.Room
 	Walls      *wall.Room
@@ -144,7 +144,12 @@ func (s *Server) routes() []route {
 		{"POST /api/v1/flows/reload", access.FlowManage, s.reloadFlows, "Read the site's flow files anew: all are taken or none, and a fault is named with file and line"},
 		{"GET /api/v1/flows/{flow}", access.CaseRead, s.flow, "A declared flow: states, moves, roles, needs"},
 		{"GET /api/v1/flows/{flow}/sums", access.CaseRead, s.flowSums, "What the fields of a flow's cases come to: money, people, areas; grid, by (department)"},
-		{"GET /api/v1/catalogue", access.SessionRead, s.classes, "The catalogue of parts and matters"},
+		{"GET /api/v1/catalogue", access.SessionRead, s.classes, "The centre's list of parts and matters with the conditions and their limits; edition and all: every class of an edition"},
+		{"GET /api/v1/catalogue.xlsx", access.CaseRead, s.exportCatalogue, "The catalogue as a workbook that the import reads: classes, conditions, duties, bridge; headings=zh or en"},
+		{"POST /api/v1/catalogue/import", access.CatalogueManage, s.importCatalogue, "Import a workbook, or a CSV file of one sheet (sheet: classes, conditions, duties or bridge): the file as body; name, dry_run"},
+		{"GET /api/v1/catalogue/bridge", access.CaseRead, s.bridge, "What the classes of one edition are in another, and which are unmapped: from, to"},
+		{"GET /api/v1/catalogue/coverage", access.CaseRead, s.catalogueCoverage, "Which department answers for each class in each grid below one: grid"},
+		{"PUT /api/v1/catalogue/duties", access.CatalogueManage, s.assignDuty, "Say who answers for a class in a grid and below it: {class, grid, department}; grid empty: everywhere; department empty: the grid above says"},
 		{"GET /api/v1/departments", access.CaseRead, s.departments, "The departments that cases go to"},
 		{"GET /api/v1/situation", access.CaseRead, s.situation, "The numbers of the wall"},
 
@@ -154,6 +159,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/evaluation/plan", access.EvaluationRead, s.evaluationPlan, "The formulas and weights, and the measures that they can name"},
 		{"PUT /api/v1/evaluation/plan", access.EvaluationManage, s.saveEvaluationPlan, "Save formulas and weights over the revision that they were made from: {revision, indicators: [{key, name, numerator, denominator, low?}], weights: [{indicator, points}]}"},
 		{"POST /api/v1/evaluation/recount", access.EvaluationManage, s.recount, "Count all cases anew, after rows were brought in by other ways than the log"},
+		{"GET /catalogue", access.CaseRead, s.cataloguePage, ""},
 		{"GET /evaluation", access.EvaluationRead, s.evaluationPage, ""},
 
 		{"GET /api/v1/map", access.MapRead, s.mapInfo, "Extent and layers of the map"},

@@ -18,7 +18,6 @@ import (
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/cases"
-	"gridwall/dashboard/catalogue"
 )
 
 // maxCaseBody holds a report with a few inline photos.
@@ -383,10 +382,6 @@ func (s *Server) reloadFlows(w http.ResponseWriter, r *http.Request, _ access.Id
 		list[i] = read{f.Flow, f.Edition, f.Name}
 	}
 	return writeJSON(w, map[string]any{"flows": list})
-}
-
-func (s *Server) classes(w http.ResponseWriter, _ *http.Request, _ access.Identity) error {
-	return writeJSON(w, map[string]any{"edition": catalogue.Edition, "classes": s.Catalogue.Classes()})
 }
 
 func (s *Server) departments(w http.ResponseWriter, r *http.Request, _ access.Identity) error {

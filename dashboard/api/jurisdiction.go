@@ -71,6 +71,12 @@ var scopes = map[string]scope{
 	"GET /api/v1/flows/{flow}":         everywhere,
 	"GET /api/v1/flows/{flow}/sums":    rows,
 	"GET /api/v1/catalogue":            everywhere,
+	"GET /api/v1/catalogue.xlsx":       everywhere,
+	"POST /api/v1/catalogue/import":    everywhere,
+	"GET /api/v1/catalogue/bridge":     everywhere,
+	"GET /api/v1/catalogue/coverage":   everywhere,
+	"PUT /api/v1/catalogue/duties":     everywhere,
+	"GET /catalogue":                   everywhere,
 	"GET /api/v1/departments":          everywhere,
 	"GET /api/v1/situation":            everywhere, // counts; no case and no person
 

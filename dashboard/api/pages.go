@@ -35,6 +35,13 @@ func (s *Server) evaluationPage(w http.ResponseWriter, r *http.Request, _ access
 	return s.page(w, r, "evaluation.html")
 }
 
+func (s *Server) cataloguePage(w http.ResponseWriter, r *http.Request, who access.Identity) error {
+	if who.Role == access.Wall {
+		return &forbiddenError{who.Role, access.CaseRead}
+	}
+	return s.page(w, r, "catalogue.html")
+}
+
 func (s *Server) alarmsPage(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	if who.Role == access.Wall {
 		return &forbiddenError{who.Role, access.AlarmAct}

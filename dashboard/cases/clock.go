@@ -46,6 +46,12 @@ func ParseLimit(text string) (Limit, error) {
 	return l, nil
 }
 
+// CheckLimit says what is wrong with a limit as it is written.
+func CheckLimit(text string) error {
+	_, err := ParseLimit(text)
+	return err
+}
+
 // Clock is one stage's time: verify, dispatch, sign, handle, check or total.
 type Clock struct {
 	Stage     string     `json:"stage"`
@@ -182,8 +188,18 @@ func (c *Calendar) resume(k *Clock, now time.Time) {
 	k.PausedS += int(stood / time.Second)
 }
 
+// given is the limit that a clock was started with.
+func (c *Calendar) given(k Clock) Limit {
+	first := k.LimitS / (k.Extended + 1)
+	if k.Unit == WorkDay {
+		return Limit{Unit: WorkDay, N: first / int(c.daily/time.Second)}
+	}
+	return Limit{Unit: k.Unit, N: first, Per: time.Second}
+}
+
 // extend gives a clock one original limit more; the light turns yellow at 80 % of the whole.
-func (c *Calendar) extend(k *Clock, l Limit) {
+func (c *Calendar) extend(k *Clock) {
+	l := c.given(*k)
 	k.Extended++
 	k.LimitS += int(c.Length(l) / time.Second)
 	length := float64(c.Length(l))

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
@@ -47,12 +46,7 @@ func openRoom(t *testing.T) *Room {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, err := assets.Catalogue().Open(catalogue.Edition + ".csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer list.Close()
-	classes := must(catalogue.Parse(must(io.ReadAll(list))))
+	classes := must(catalogue.Open(t.Context(), pool, assets.Catalogue(), CheckLimit))
 	now := new(clock.Clock)
 	now.Set(at("2018-12-24 09:00"))
 	writer := live.NewWriter(pool.Config().ConnConfig, slog.New(slog.DiscardHandler))
@@ -145,7 +139,8 @@ func (w *crowd) submit(ctx context.Context, id int64, who access.Identity, act A
 func (w *crowd) walk(ctx context.Context, f *Flow, random *rand.Rand) error {
 	in := Report{Flow: f.Flow, Title: "随机", Location: &Location{110 + 0.02*random.Float64(), 40.4 + 0.01*random.Float64()}, Priority: Priorities[random.IntN(len(Priorities))]}
 	if random.IntN(2) == 0 {
-		in.Class = w.classes[random.IntN(len(w.classes))].Code
+		class := w.classes[random.IntN(len(w.classes))]
+		in.Class, in.Condition = class.Code, class.Conditions[random.IntN(len(class.Conditions))].Condition
 	}
 	c, _, err := w.Report(ctx, w.people[0], in)
 	if err != nil {
@@ -424,7 +419,7 @@ func eachOf[T any](t *testing.T, pool *pgxpool.Pool, sql string, take func(int64
 // event to its last, is every row that the tables have of it.
 func TestTheRowsRebuiltFromTheLogAreTheStoredOnes(t *testing.T) {
 	r := openRoom(t)
-	w := &crowd{Room: r, people: people(t, r.pool), classes: r.catalogue.Classes()}
+	w := &crowd{Room: r, people: people(t, r.pool), classes: r.catalogue.Listed()}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	flows := r.Flows()

@@ -3,6 +3,7 @@ package cases
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -57,12 +58,15 @@ func (r *Room) repeat(ctx context.Context, id int64) (n int, err error) {
 	return n, nil
 }
 
-// Advised is a department that such a case is for: it dealt with the class before.
+// Advised is a department that such a case is for: it answers for the class there 定人定格定责, or it dealt with the class before.
 type Advised struct {
 	Department string `json:"department"`
 	Name       string `json:"name"`
 	InGrid     int    `json:"in_grid"` // cases of the class in the case's grid, of the last of the town
 	InTown     int    `json:"in_town"` // among the last 300 of the class
+
+	Duty     bool    `json:"duty,omitempty"`
+	DutyGrid *string `json:"duty_grid,omitempty"` // whose rule it is; null: that of the whole town
 }
 
 // The last 300 of the class say who deals with it: who did most in the case's grid comes first, then who did most anywhere.
@@ -79,12 +83,39 @@ GROUP BY o.department, d.name
 ORDER BY 3 DESC, 4 DESC, 1
 LIMIT 3`
 
-func (r *Room) advice(ctx context.Context, id int64) ([]Advised, error) {
-	rows, err := r.pool.Query(ctx, adviceFor, id)
+// advice is whom the case is for, the best first: who answers for its class there, then who dealt with it before.
+func (r *Room) advice(ctx context.Context, c *Case) ([]Advised, error) {
+	rows, err := r.pool.Query(ctx, adviceFor, c.ID)
 	if err != nil {
-		return nil, fmt.Errorf("advice for case %d: %w", id, err)
+		return nil, fmt.Errorf("advice for case %d: %w", c.ID, err)
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Advised])
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a Advised, err error) {
+		err = row.Scan(&a.Department, &a.Name, &a.InGrid, &a.InTown)
+		return a, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("advice for case %d: %w", c.ID, err)
+	}
+	tree := r.places.Grids()
+	var path []string
+	for cell := tree.Cell(deref(c.Grid)); cell != nil; cell = tree.Cell(cell.Parent) {
+		path = append(path, cell.Code)
+	}
+	department, where, ok := r.catalogue.Duty(*c.ClassEdition, *c.Class, path)
+	if !ok {
+		return list, nil
+	}
+	first := Advised{Department: department, Duty: true}
+	if cell := tree.Cell(where); cell != nil {
+		first.DutyGrid = &cell.Name
+	}
+	if i := slices.IndexFunc(list, func(a Advised) bool { return a.Department == department }); i >= 0 {
+		first.Name, first.InGrid, first.InTown = list[i].Name, list[i].InGrid, list[i].InTown
+		list = slices.Delete(list, i, i+1)
+	} else if err := r.pool.QueryRow(ctx, `SELECT name FROM department WHERE code = $1`, department).Scan(&first.Name); err != nil {
+		return nil, fmt.Errorf("advice for case %d: %w", c.ID, err)
+	}
+	return append([]Advised{first}, list...), nil
 }
 
 // Nearest is an officer on duty who can verify or check on the spot.

@@ -152,15 +152,10 @@ func (r *Room) change(b *live.Batch, e *live.Entry, flow *Flow, m *Move, c *Case
 	}
 	for i := range c.Clocks {
 		k := &c.Clocks[i]
-		j := slices.IndexFunc(flow.clocks, func(f flowClock) bool { return f.stage == k.Stage })
-		if j < 0 {
-			continue
-		}
-		limit := flow.clocks[j].limits[c.Priority]
 		changed := true
 		switch {
 		case slices.Contains(m.does.extend, k.Stage):
-			r.calendar.extend(k, limit)
+			r.calendar.extend(k)
 		case paused && k.PausedAt == nil:
 			k.pause(now)
 		case !paused && k.PausedAt != nil:

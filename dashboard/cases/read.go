@@ -334,7 +334,7 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 		}
 	}
 	if asked && c.Class != nil {
-		if full.Advice, err = r.advice(ctx, c.ID); err != nil {
+		if full.Advice, err = r.advice(ctx, c); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
@@ -20,7 +21,7 @@ type Room struct {
 	pool      *pgxpool.Pool
 	places    *geo.Map
 	clock     *clock.Clock
-	catalogue *catalogue.Catalogue
+	catalogue *catalogue.Room
 	calendar  *Calendar
 	flows     atomic.Pointer[flowSet]
 	writer    *live.Writer
@@ -30,7 +31,7 @@ type Room struct {
 }
 
 // New is the room on a migrated database; what it changes goes by the writer.
-func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *catalogue.Catalogue, writer *live.Writer) (*Room, error) {
+func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *catalogue.Room, writer *live.Writer) (*Room, error) {
 	shipped, err := shippedFlows()
 	if err != nil {
 		return nil, err
@@ -80,8 +81,8 @@ type db interface {
 // name adds the words that a case's codes stand for. Light stands only where it is frozen: this is the case as the log has it.
 func (r *Room) name(c *Case) {
 	if c.Class != nil {
-		if class, ok := r.catalogue.Class(*c.Class); ok {
-			c.ClassName = &Text{class.Name.ZH, class.Name.EN}
+		if class, ok := r.catalogue.Class(*c.ClassEdition, *c.Class); ok {
+			c.ClassName = &Text{class.Name.ZH, cmp.Or(class.Name.EN, class.Name.ZH)}
 		}
 	}
 	if c.Grid != nil {

@@ -101,7 +101,7 @@ func (r *Room) check(who access.Identity, in Report) (*reporting, error) {
 		return nil, invalid("text_invalid", "文字中含有空字符", "the text holds a NUL character")
 	}
 	if in.Class != "" {
-		class, ok := r.catalogue.Class(in.Class)
+		class, ok := r.catalogue.Class(catalogue.Edition, in.Class)
 		if !ok {
 			return nil, invalid("unknown_class", fmt.Sprintf("目录中没有类别 %s", in.Class), fmt.Sprintf("the catalogue has no class %q", in.Class))
 		}
@@ -109,6 +109,13 @@ func (r *Room) check(who access.Identity, in Report) (*reporting, error) {
 		c.Class, c.ClassEdition = &class.Code, &edition
 		if c.Priority == "" {
 			c.Priority = Priority(class.Priority)
+		}
+		if _, known := class.Condition(in.Condition); in.Condition != "" && len(class.Conditions) > 0 && !known {
+			names := make([]string, len(class.Conditions))
+			for i, k := range class.Conditions {
+				names[i] = k.Condition
+			}
+			return nil, invalid("unknown_condition", fmt.Sprintf("类别 %s 的立案条件应为 %s", in.Class, strings.Join(names, "、")), fmt.Sprintf("the conditions of class %s are %s", in.Class, strings.Join(names, ", ")))
 		}
 	}
 	if c.Priority == "" {
@@ -148,11 +155,28 @@ func (r *Room) startClocks(flow *Flow, c *Case, before string, now time.Time, st
 		if !slices.Contains(k.in, c.State) || slices.Contains(k.in, before) {
 			continue
 		}
-		clock := r.calendar.Start(k.stage, k.limits[c.Priority], now)
+		clock := r.calendar.Start(k.stage, r.limit(c, k), now)
 		store(clock)
 		c.Clocks = append(c.Clocks, clock)
 	}
 	slices.SortFunc(c.Clocks, func(a, b Clock) int { return a.DueAt.Compare(b.DueAt) })
+}
+
+// handling is the clock whose limit the condition of a case carries.
+const handling = "handle"
+
+// limit is what the case is given for a clock: the flow says by priority, and for handling the condition, where there is one.
+func (r *Room) limit(c *Case, k flowClock) Limit {
+	if k.stage == handling && c.Class != nil && c.Condition != nil {
+		if class, ok := r.catalogue.Class(*c.ClassEdition, *c.Class); ok {
+			if condition, ok := class.Condition(*c.Condition); ok {
+				if l, err := ParseLimit(condition.Limit); err == nil {
+					return l
+				}
+			}
+		}
+	}
+	return k.limits[c.Priority]
 }
 
 // Move makes one move of the case and returns the case after it with the number of its event. A move that repeats a key is

@@ -1,7 +1,7 @@
 import { computed, shallowRef, type ComputedRef, type ShallowRef } from 'vue'
 import { request } from '../access/http'
 import type { Choice } from '../design/choice'
-import { named, type Named } from '../i18n'
+import { known, named, type Named } from '../i18n'
 import type { Priority } from './types'
 
 export interface CaseClass {
@@ -10,7 +10,7 @@ export interface CaseClass {
   major: { code: string; name: Named | string }
   name: Named
   priority: Priority
-  department: string | null
+  conditions: { condition: string; name: Named; limit: string }[]
 }
 
 const classes = shallowRef<CaseClass[]>([])
@@ -36,3 +36,9 @@ const choices = computed(() =>
     hint: `${typeof major.name === 'string' ? major.name : named(major.name)} ${code}`,
   })),
 )
+
+/** “4 working hours” in the words of the page. */
+export function limitWords(limit: string): string {
+  const [n = '', ...unit] = limit.split(' ')
+  return `${n} ${known(`limits.${unit.join('_')}`, unit.join(' '))}`
+}

@@ -12,6 +12,7 @@ export interface MoveInput {
   departments?: string[]
   until?: string
   case?: number
+  fields?: Record<string, number>
 }
 
 /** One case with its timeline and what this account may do, kept fresh: an event on the case loads it again. */

@@ -72,6 +72,9 @@ export interface Case {
   supervised?: boolean
   exempt?: boolean
   suspended_until?: string
+  condition?: string | null
+  /** The numbers that the flow declares. */
+  fields?: Record<string, number>
 }
 
 export interface Needs {
@@ -82,6 +85,7 @@ export interface Needs {
   departments?: boolean
   until?: boolean
   case?: boolean
+  fields?: string[]
 }
 
 /** A move that this account may make now. */
@@ -117,8 +121,8 @@ export interface CaseFile extends Case {
   same?: { id: number; number: string; title: string; state: string; distance_m: number; grid: string | null }[]
   /** So many of its class at the place in 30 days. */
   repeat?: number
-  /** Whom to dispatch it to, the best first: who dealt with its class before. */
-  advice?: { department: string; name: string; in_grid: number; in_town: number }[]
+  /** Whom to dispatch it to, the best first: who answers for its class in its grid (duty), then who dealt with it before. */
+  advice?: { department: string; name: string; in_grid: number; in_town: number; duty?: boolean; duty_grid?: string }[]
   /** On duty, the nearest first. */
   officers?: { name: string; post: string; grid_name: string; distance_m: number; stands_for?: string }[]
 }
@@ -166,6 +170,7 @@ export interface Flow {
   moves: { move: string; name: Named; from: string[]; to: string; who: string[]; needs: Needs }[]
   steps: Named[]
   stages: { stage: Stage; name: Named }[]
+  fields: { field: string; name: Named; unit: string }[]
   ratings: { value: number; name: Named }[]
 }
 
@@ -191,4 +196,9 @@ export interface GridLoad {
   red: number
   /** Open now minus open 24 h ago. */
   change: number
+}
+
+/** Whether a move needs anything to be entered. */
+export function asks({ needs }: Move): boolean {
+  return Object.values(needs).some((need) => need !== false && need !== null)
 }
