@@ -278,7 +278,7 @@ func TestOnlyTheBrowserThatBeganComesBackFromTheProviderAndOnce(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				c.Value, c.Path = base64.RawURLEncoding.EncodeToString([]byte(kept)), signin.CallbackPath
+				c.Value, c.Path = base64.RawURLEncoding.EncodeToString([]byte(kept)), "/"
 				b.Jar.SetCookies(at, []*http.Cookie{c})
 			}
 		}

@@ -20,6 +20,7 @@ const accountUsage = `account ACTION NAME [flags]
   gridwall account token zhang --name=qgis --scope=map.read,case.read --days=90
   gridwall account wall main                                 prints the address token of a video wall
   gridwall account factor-off zhang                          takes the second factor away, for who lost the telephone
+  gridwall account sign-out zhang                            ends all sessions of zhang
   gridwall account shut zhang                                nobody comes in as zhang any more
 `
 
@@ -81,12 +82,18 @@ func account(ctx context.Context, args []string) error {
 		if err = room.DropFactor(ctx, rest[1]); err == nil {
 			err = record(ctx, pool, "factor.remove", rest[1], nil)
 		}
+	case "sign-out":
+		var n int64
+		if n, err = room.SignOutAll(ctx, rest[1]); err == nil {
+			fmt.Printf("%d sessions ended\n", n)
+			err = record(ctx, pool, "session.out", rest[1], nil)
+		}
 	case "shut":
 		if err = room.Shut(ctx, rest[1]); err == nil {
 			err = record(ctx, pool, "account.change", rest[1], map[string]string{"change": "shut"})
 		}
 	default:
-		err = fmt.Errorf("there is no action %q: add, token, wall, factor-off or shut", action)
+		err = fmt.Errorf("there is no action %q: add, token, wall, factor-off, sign-out or shut", action)
 	}
 	return errors.Join(err, stop())
 }

@@ -3,9 +3,13 @@ package access
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	_ "embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
+	"unicode"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -23,6 +27,40 @@ const MinPassword = 8
 
 // hashing bounds how many passwords are hashed at a time: each takes 19 MiB.
 var hashing = make(chan struct{}, 2)
+
+//go:embed common.txt
+var commonText string
+
+// common are the passwords that are tried first, in lower case.
+var common = sync.OnceValue(func() map[string]bool {
+	list := map[string]bool{}
+	for line := range strings.Lines(commonText) {
+		list[strings.ToLower(strings.TrimSpace(line))] = true
+	}
+	return list
+})
+
+// ErrCommonPassword says that a password is one of those that everybody tries, or made of the name of account or product.
+var ErrCommonPassword = errors.New("access: the password is one of those that are tried first")
+
+// ours are words that stand in passwords of this centre before they stand in any list.
+var ours = []string{"gridwall", "wangge", "zhihui", "dispatch"}
+
+// checkNew refuses a new password that would be guessed: a common one, and one that is nothing but the name of the account
+// or of the product with a few digits or signs.
+func checkNew(username, password string) error {
+	lower := strings.ToLower(password)
+	if common()[lower] {
+		return ErrCommonPassword
+	}
+	bare := strings.TrimFunc(lower, func(r rune) bool { return !unicode.IsLetter(r) })
+	for _, word := range append(ours, strings.ToLower(username)) {
+		if len(word) >= 3 && bare == word {
+			return ErrCommonPassword
+		}
+	}
+	return nil
+}
 
 // HashPassword gives the PHC form $argon2id$v=19$m=…,t=…,p=…$salt$hash.
 func HashPassword(password string) (string, error) {

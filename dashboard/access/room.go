@@ -174,11 +174,10 @@ func (r *Room) openSession(ctx context.Context, who Identity, by string, from Fr
 
 // SignOut ends the session of the request's cookie.
 func (r *Room) SignOut(ctx context.Context, req *http.Request) error {
-	c, err := req.Cookie(SessionCookie)
-	if err != nil {
-		return nil
+	if token := CookieOf(req, SessionCookie); token != "" {
+		return r.end(ctx, token)
 	}
-	return r.end(ctx, c.Value)
+	return nil
 }
 
 // end ends the session of a token, and forgets those that are over.
@@ -191,6 +190,31 @@ func (r *Room) end(ctx context.Context, token string) error {
 	return err
 }
 
+// HostPrefix stands before the name of a cookie that came over TLS: browsers take one of that name from this host alone, and
+// from no page without TLS.
+const HostPrefix = "__Host-"
+
+// Secure says whether a request came by TLS, to this server or to a trusted proxy before it; who is not trusted has had the
+// header taken off.
+func Secure(r *http.Request) bool {
+	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+}
+
+// CookieOf is the value of one of our cookies; empty: none. Over TLS a session is taken from the protected name alone, so that
+// no other host of the domain plants one; screens that came in before keep theirs.
+func CookieOf(r *http.Request, name string) string {
+	if c, err := r.Cookie(HostPrefix + name); err == nil {
+		return c.Value
+	}
+	if Secure(r) && name != DeviceCookie {
+		return ""
+	}
+	if c, err := r.Cookie(name); err == nil {
+		return c.Value
+	}
+	return ""
+}
+
 // Identify says who the request is from: a bearer token first, then a person's session, then a wall's device.
 // ErrNobody if it is nobody.
 func (r *Room) Identify(req *http.Request) (Identity, error) {
@@ -198,8 +222,8 @@ func (r *Room) Identify(req *http.Request) (Identity, error) {
 		return r.find(req.Context(), bearer)
 	}
 	for _, name := range []string{SessionCookie, DeviceCookie} {
-		if c, err := req.Cookie(name); err == nil {
-			who, err := r.find(req.Context(), c.Value)
+		if token := CookieOf(req, name); token != "" {
+			who, err := r.find(req.Context(), token)
 			if !errors.Is(err, ErrNobody) {
 				return who, err
 			}
@@ -280,6 +304,9 @@ func (r *Room) SaveAccount(ctx context.Context, a Account) error {
 	hash := ""
 	if a.Password != "" {
 		var err error
+		if err = checkNew(a.Username, a.Password); err != nil {
+			return fmt.Errorf("save account %s: %w", a.Username, err)
+		}
 		if hash, err = HashPassword(a.Password); err != nil {
 			return err
 		}

@@ -87,6 +87,16 @@ func (r *Room) Shut(ctx context.Context, username string) error {
 	return nil
 }
 
+// SignOutAll ends every session of an account.
+func (r *Room) SignOutAll(ctx context.Context, username string) (int64, error) {
+	tag, err := r.pool.Exec(ctx, `DELETE FROM session WHERE account = (SELECT id FROM account WHERE username = $1)`, username)
+	if err != nil {
+		return 0, fmt.Errorf("end sessions of %s: %w", username, err)
+	}
+	r.forgetAll()
+	return tag.RowsAffected(), nil
+}
+
 // forgetAll drops what this node remembers of who showed what.
 func (r *Room) forgetAll() {
 	r.mu.Lock()
@@ -102,6 +112,9 @@ func (r *Room) ChangePassword(ctx context.Context, who Identity, old, fresh stri
 	}
 	if old == fresh {
 		return ErrSamePassword
+	}
+	if err := checkNew(who.Username, fresh); err != nil {
+		return err
 	}
 	hash, err := HashPassword(fresh)
 	if err != nil {

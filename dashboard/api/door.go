@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"gridwall/dashboard/access"
 )
 
 // behind takes the client's address and scheme from the proxies that are trusted, and from nobody else: what another one
@@ -64,7 +66,7 @@ func patient(arrive, take time.Duration, next http.Handler) http.Handler {
 
 // secure says whether the client came by TLS, to this server or to a trusted proxy before it.
 func secure(r *http.Request) bool {
-	return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https"
+	return access.Secure(r)
 }
 
 // host is the client's address without its port.

@@ -13,11 +13,7 @@ import (
 
 // sessionToken is the cookie of the session that asks; empty for a program's token.
 func sessionToken(r *http.Request) string {
-	c, err := r.Cookie(access.SessionCookie)
-	if err != nil {
-		return ""
-	}
-	return c.Value
+	return access.CookieOf(r, access.SessionCookie)
 }
 
 // picture is a QR code as PNG, for pages whose policy lets in data: pictures.

@@ -20,12 +20,11 @@ func (s *Server) waysIn(w http.ResponseWriter, _ *http.Request, _ access.Identit
 	return writeJSON(w, map[string]any{"oidc": map[string]any{"name": s.OIDC.Name}})
 }
 
-// pendingCookie keeps a sign-in that is on its way to the provider and back. It is sent to the callback alone.
+// pendingCookie keeps a sign-in that is on its way to the provider and back.
 const pendingCookie = "gridwall_oidc"
 
 func (s *Server) pendingCookie(r *http.Request, value string, ttl time.Duration) *http.Cookie {
 	c := cookie(r, pendingCookie, base64.RawURLEncoding.EncodeToString([]byte(value)), ttl)
-	c.Path = oidc.CallbackPath
 	return c
 }
 
@@ -57,10 +56,8 @@ func (s *Server) fromProvider(w http.ResponseWriter, r *http.Request, _ access.I
 		return &tooManyError{wait}
 	}
 	var pending oidc.Pending
-	if c, err := r.Cookie(pendingCookie); err == nil {
-		if text, err := base64.RawURLEncoding.DecodeString(c.Value); err == nil {
-			pending = oidc.Kept(string(text))
-		}
+	if text, err := base64.RawURLEncoding.DecodeString(access.CookieOf(r, pendingCookie)); err == nil {
+		pending = oidc.Kept(string(text))
 	}
 	http.SetCookie(w, s.pendingCookie(r, "", -time.Second)) // good once, whatever comes of it
 	q := r.URL.Query()

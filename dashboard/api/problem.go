@@ -176,6 +176,8 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	case errors.As(err, &locked):
 		wait := time.Until(locked.Until).Seconds() + 1
 		return http.StatusTooManyRequests, "locked", said{fmt.Sprintf("口令错误次数过多，该账号名已锁定，请 %.0f 秒后再试", wait), fmt.Sprintf("too many wrong passwords: this name is locked, try again in %.0f s", wait)}, nil
+	case errors.Is(err, access.ErrCommonPassword):
+		return http.StatusBadRequest, "password_common", said{"这个密码太常见，或只是账号名，请换一个", "this password is one of the first that are tried, or just your name: choose another one"}, nil
 	case errors.Is(err, access.ErrSamePassword):
 		return http.StatusBadRequest, "password_same", said{"新口令与旧口令相同", "the new password is the old one"}, nil
 	case errors.Is(err, access.ErrNoSession):

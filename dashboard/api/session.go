@@ -82,6 +82,9 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ access.Identit
 
 // cookie is kept from scripts and from other sites; over TLS it never travels in the clear.
 func cookie(r *http.Request, name, value string, ttl time.Duration) *http.Cookie {
+	if secure(r) {
+		name = access.HostPrefix + name
+	}
 	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: int(ttl / time.Second), HttpOnly: true, Secure: secure(r), SameSite: http.SameSiteLaxMode}
 }
 
@@ -149,6 +152,7 @@ func (s *Server) signOut(w http.ResponseWriter, r *http.Request, _ access.Identi
 		return err
 	}
 	http.SetCookie(w, cookie(r, access.SessionCookie, "", -time.Second))
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
