@@ -6,7 +6,7 @@ export GRIDWALL_ADDR ?= 127.0.0.1:8080
 export GRIDWALL_DATA_DIR ?= $(CURDIR)/data
 
 RUN_PACKAGES := postgresql postgresql-postgis
-TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev chromium fonts-noto-cjk ffmpeg \
+TEST_PACKAGES := $(RUN_PACKAGES) gcc libc6-dev chromium fonts-noto-cjk ffmpeg curl \
 	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gdal-bin
 CLIP_PACKAGES := ffmpeg fonts-noto-cjk
 

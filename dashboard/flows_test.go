@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -422,27 +423,76 @@ func TestWhoHandledMayNotCheckAndTheTryIsOnTheAudit(t *testing.T) {
 	})
 }
 
-const siteFlow = `
-flow: noise
-edition: 1
-name: {zh: 噪声扰民, en: Noise}
-steps:
-  - {zh: 上报, en: Report}
-  - {zh: 处置, en: Handle}
-states:
-  reported: {step: 1, zh: 待分派, en: To assign, fresh: true}
-  split:    {step: 2, zh: 处置中, en: Handling}
-  closed:   {step: 2, zh: 已结案, en: Closed, final: true}
-start: {move: report, zh: 上报, en: Report, to: reported, who: [officer, operator]}
-moves:
-  - {move: assign, zh: 分派, en: Assign, from: [reported], to: split, who: [dispatcher], needs: [departments], does: [open task]}
-  - {move: close, zh: 结案, en: Close, from: [split], to: closed, who: [operator], when: [subcases closed]}
-clocks:
-  total: {in: [reported, split], limit: 3 working days}
-`
+// onThePage is the block of a language on the page that tells how to add a flow.
+func onThePage(t *testing.T, language string) string {
+	t.Helper()
+	text, err := os.ReadFile("cases/flows/ADDING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "```"+language+"\n")
+	block, _, whole := strings.Cut(rest, "```")
+	if !found || !whole {
+		t.Fatalf("the page has no block of %s", language)
+	}
+	return block
+}
+
+// Who has read the page and nothing else has a flow that runs: 噪声扰民, two departments, 3 working days.
+func TestThePageAloneLeadsToAFlowThatRuns(t *testing.T) {
+	folder := t.TempDir()
+	h := open(t)
+	_, h.url = serveWith(t, h.pool, func(c *dashboard.Config) { c.Flows, c.SettableClock = os.DirFS(folder), true })
+	h.must(access.Admin, "PUT", "/api/v1/clock", map[string]string{"now": "2018-12-24T15:15:00+08:00"}, nil)
+	if err := os.WriteFile(filepath.Join(folder, "noise.yaml"), []byte(onThePage(t, "yaml")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", onThePage(t, "sh")+"\necho; echo CASE=$CASE")
+	shell.Env = append(os.Environ(), "URL="+h.url, "TOKEN="+h.tokens[access.Admin])
+	said, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	var id int64
+	_, last, _ := strings.Cut(string(said), "CASE=")
+	if _, err := fmt.Sscan(last, &id); err != nil {
+		t.Fatalf("the page's commands end without a case: %s", said)
+	}
+	var c struct {
+		Flow, State string
+		Clocks      []struct {
+			Stage, Unit string
+			DueAt       time.Time `json:"due_at"`
+		}
+	}
+	h.must(access.Operator, "GET", fmt.Sprintf("/api/v1/cases/%d", id), nil, &c)
+	due := time.Date(2018, 12, 27, 7, 15, 0, 0, time.UTC) // V3: three working days of seven hours
+	if c.Flow != "noise" || c.State != "split" || len(c.Clocks) != 1 || c.Clocks[0].Unit != "workday" || !c.Clocks[0].DueAt.Equal(due) {
+		t.Errorf("the case runs otherwise: %+v", c)
+	}
+	if err := h.dash.Access.SaveAccount(t.Context(), access.Account{Username: "d02", Name: "城管局经办", Role: access.Department, Department: "D02"}); err != nil {
+		t.Fatal(err)
+	}
+	second, err := h.dash.Access.NewToken(t.Context(), "d02", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := h.tokens[access.Department]
+	for i, part := range h.file(id).Subcases {
+		h.refuses(id, access.Operator, "close", nil, 409, "子案件")
+		h.tokens[access.Department] = []string{first, second}[i]
+		h.makes(part.ID, access.Department, "sign", nil)
+		h.makes(part.ID, access.Department, "handle", after(t))
+		h.makes(part.ID, access.Operator, "close", nil)
+	}
+	h.makes(id, access.Operator, "close", nil)
+	if c := h.file(id); c.State != "closed" || len(c.Subcases) != 2 {
+		t.Errorf("in the end: %+v", c)
+	}
+}
 
 func TestAFlowOfTheSiteWorksAfterAReloadAndRunningCasesKeepTheirEdition(t *testing.T) {
-	folder := t.TempDir()
+	folder, siteFlow := t.TempDir(), onThePage(t, "yaml")
 	h := open(t)
 	_, h.url = serveWith(t, h.pool, func(c *dashboard.Config) { c.Flows = os.DirFS(folder) })
 	_, other := serve(t, h.pool) // another node, without the folder
@@ -453,7 +503,7 @@ func TestAFlowOfTheSiteWorksAfterAReloadAndRunningCasesKeepTheirEdition(t *testi
 	}
 	reload := func() answer { return h.ask(access.Admin, "POST", "/api/v1/flows/reload", nil) }
 	write("noise.yaml", strings.Replace(siteFlow, "open task", "open tusk", 1))
-	if a := reload(); a.code != 422 || !strings.Contains(string(a.body), "noise.yaml:14") || !strings.Contains(string(a.body), "tusk") {
+	if a := reload(); a.code != 422 || !strings.Contains(string(a.body), "noise.yaml:13") || !strings.Contains(string(a.body), "tusk") {
 		t.Fatalf("a faulty file: %d %s", a.code, a.body)
 	}
 	if a := h.ask(access.Operator, "POST", "/api/v1/flows/reload", nil); a.code != 403 {
