@@ -1,31 +1,200 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { Browser } from './harness/browser.mjs'
 import { Server, until } from './harness/server.mjs'
 import { deskOf, LoginPage } from './pages/login.mjs'
 import { WallPage } from './pages/wall.mjs'
 
-/** The pictures of the README and of a customer's first mail, taken of the demo world: into assets/shots. */
+/**
+ * Every page and scene × language × theme × size of the demo world, into assets/shots, and contact sheets of them. Words on the
+ * command line choose: `npm run shots -- desk 3840x2160` takes those whose name holds all of them.
+ */
 const folder = fileURLToPath(new URL('../shots/', import.meta.url))
+const wanted = process.argv.slice(2)
+const sizes = [[1366, 768], [1920, 1080], [3840, 2160], [6656, 1792]]
+const languages = ['zh-CN', 'en']
+const themes = ['dark', 'light']
 
-async function shoot(server, size, prepare) {
-  const browser = await Browser.open(server, size)
-  try {
-    await prepare(browser)
-  } finally {
-    await browser.close()
+/** What a desk shows, and how one comes there from the page before. */
+const desk = [
+  ['desk', async (page) => page.getByTestId('queue').locator('li').first().waitFor()],
+  ['desk-case', async (page) => {
+    for (let n = 0; n < 3; n += 1) await page.keyboard.press('j')
+    await page.getByTestId('timeline').locator('li').first().waitFor()
+    await page.keyboard.press('v')
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-testid="near"] [data-camera]')].some((tile) => tile.dataset.playing === 'true'), null, { timeout: 60_000 })
+  }],
+  ['desk-report', async (page) => {
+    if ((await page.getByTestId('near').count()) > 0) await page.keyboard.press('Escape')
+    await page.keyboard.press('n')
+    await page.getByTestId('report-grid').locator('b').waitFor()
+    await page.fill('#report-class', '垃圾')
+    await page.keyboard.press('Enter')
+  }],
+  ['desk-alarms', async (page) => {
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('m')
+    await page.getByTestId('alarm-list').locator('[data-alarm]').first().waitFor()
+  }],
+  ['desk-wall', async (page) => {
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('w')
+    await page.getByTestId('wall-drawer').waitFor()
+  }],
+  ['desk-camera', async (page, world) => {
+    await page.keyboard.press('Escape')
+    await search(page, world.camera, 'camera')
+    await page.waitForFunction(() => document.querySelector('[data-testid="camera"] [data-camera]')?.dataset.playing === 'true', null, { timeout: 60_000 })
+  }],
+  ['desk-grid', (page, world) => search(page, world.grid, 'grid')],
+  ['desk-borders', async (page) => {
+    await page.getByTestId('edit-borders').click()
+    await page.waitForTimeout(1_500)
+  }],
+  ['desk-building', async (page) => {
+    await page.keyboard.press('Escape')
+    await search(page, '小区', 'building')
+  }],
+  ['desk-keys', async (page) => {
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('?')
+    await page.getByTestId('help').waitFor()
+  }],
+]
+
+const pages = [
+  ['cameras', 'admin', '/cameras', async (page) => page.locator('[data-testid="registry-table"] tbody tr').first().click()],
+  ['walls', 'admin', '/walls', async (page) => page.locator('[data-edit]').first().click()],
+  ['alarms', 'admin', '/alarms', async () => undefined],
+  ['audit', 'admin', '/audit', async () => undefined],
+  ['leader', 'admin', '/leader', async (page) => page.locator('[data-testid="numbers"] li').first().waitFor()],
+  ['evaluation', 'admin', '/evaluation', async () => undefined],
+  ['account', 'admin', '/account', async () => undefined],
+  ['enrol', 'admin', '/enrol', async () => undefined],
+  ['screen', 'admin', '/screen', async () => undefined],
+]
+
+async function search(page, words, type) {
+  await page.keyboard.press('/')
+  await page.getByTestId('search').fill(words)
+  await page.getByTestId('results').locator(`[data-type="${type}"]`).first().click()
+  await page.waitForTimeout(700)
+}
+
+const named = (what, language, theme, [width, height]) => `${what}.${language}.${theme}.${width}x${height}`
+const chosen = (name) => wanted.every((word) => name.includes(word))
+const taken = []
+
+async function save(page, name) {
+  // Pictures that are still opening and a map that still draws would be a picture of the machine, not of the page.
+  await page.waitForFunction(() => [...document.querySelectorAll('[data-testid="map"]')].every((box) => box.map === undefined || (box.map.loaded() && !box.map.isMoving())), null, { timeout: 30_000 }).catch(() => undefined)
+  await page.screenshot({ path: `${folder}${name}.png` })
+  taken.push(name)
+  console.log(`shots/${name}.png`)
+}
+
+async function dress(page, language, theme) {
+  await page.addInitScript(([name, look]) => {
+    localStorage.setItem('gridwall.locale', name)
+    localStorage.setItem('gridwall.theme', look)
+  }, [language, theme])
+}
+
+async function desks(server, world, size) {
+  for (const language of languages) {
+    for (const theme of themes) {
+      const inside = [...desk, ...pages].filter(([what]) => chosen(named(what, language, theme, size)))
+      if (inside.length === 0 && !chosen(named('login', language, theme, size))) continue
+      const browser = await Browser.open(server, { width: size[0], height: size[1] })
+      try {
+        if (chosen(named('login', language, theme, size))) {
+          await browser.context.addInitScript(([name, look]) => (localStorage.setItem('gridwall.locale', name), localStorage.setItem('gridwall.theme', look)), [language, theme])
+          const { page } = await LoginPage.open(browser)
+          await save(page, named('login', language, theme, size))
+          await page.close()
+        }
+        if (inside.length === 0) continue
+        const { page } = await deskOf(browser, 'admin')
+        await dress(page, language, theme)
+        await page.reload()
+        await page.getByTestId('desk').waitFor({ timeout: 60_000 })
+        const last = desk.findLastIndex(([what]) => chosen(named(what, language, theme, size)))
+        for (const [what, prepare] of desk.slice(0, last + 1)) {
+          await attempt(what, () => prepare(page, world))
+          if (chosen(named(what, language, theme, size))) await save(page, named(what, language, theme, size))
+        }
+        for (const [what, , path, prepare] of pages) {
+          if (!chosen(named(what, language, theme, size))) continue
+          await page.goto(server.url + path)
+          await page.locator('main').first().waitFor({ timeout: 60_000 })
+          await attempt(what, () => prepare(page, world))
+          await page.waitForTimeout(1_200)
+          await save(page, named(what, language, theme, size))
+        }
+      } finally {
+        await browser.close()
+      }
+    }
   }
 }
 
-const save = (page, name) => page.screenshot({ path: `${folder}${name}.png` }).then(() => console.log(`shots/${name}.png`))
+/** One page that does not come must not cost the others; it is said at the end, and the run fails. */
+const failed = []
+async function attempt(what, prepare) {
+  try {
+    await prepare()
+  } catch (cause) {
+    failed.push(`${what}: ${String(cause).split('\n')[0]}`)
+  }
+}
 
-/** All tiles of the strip but dark ones show a picture, and the map has drawn what it was given. */
-async function settled(wall) {
-  await until(90_000, async () => {
-    const tiles = await wall.frames()
-    return tiles.length === 6 && tiles.filter((tile) => tile.frames > 25).length >= 5
-  }, 500)
-  await wall.map.ready()
+async function walls(server, size) {
+  const { scenes } = await server.api('GET', '/api/v1/scenes')
+  for (const [language, theme] of languages.flatMap((name) => themes.map((look) => [name, look]))) {
+    const here = scenes.filter((scene) => chosen(named(`wall-${scene.id}`, language, theme, size)))
+    if (here.length === 0) continue
+    const browser = await Browser.open(server, { width: size[0], height: size[1] })
+    try {
+      const { page } = await WallPage.openAnyScene(browser, `&lang=${language}&theme=${theme}`)
+      for (const scene of here) {
+        await server.api('POST', '/api/v1/walls/main/show', { take_over: true, scene: scene.id })
+        await page.locator(`[data-scene="${scene.id}"]`).waitFor({ timeout: 60_000 })
+        await attempt(scene.id, () => until(40_000, () => page.evaluate(() => {
+          const tiles = [...document.querySelectorAll('[data-camera]')]
+          return tiles.filter((tile) => tile.dataset.playing === 'true').length >= tiles.length * 0.75
+        }), 500))
+        await page.waitForTimeout(1_000)
+        await save(page, named(`wall-${scene.id}`, language, theme, size))
+      }
+    } finally {
+      await browser.close()
+    }
+  }
+}
+
+/** All pictures of one language, theme and size on one sheet, each under its name. */
+async function sheets() {
+  const groups = new Map()
+  for (const name of (await readdir(folder)).filter((one) => one.split('.').length === 5).sort()) {
+    const group = name.split('.').slice(1, 4).join('.')
+    groups.set(group, [...(groups.get(group) ?? []), name])
+  }
+  const browser = await Browser.open({ url: 'http://127.0.0.1' }, { width: 2400, height: 1400 })
+  try {
+    for (const [group, names] of groups) {
+      const figures = names.map((name) => `<figure><img src="${name}" alt=""><figcaption>${name.split('.')[0]}</figcaption></figure>`).join('')
+      const file = `${folder}contact.html`
+      await writeFile(file, `<!doctype html><meta charset="utf-8"><title>${group}</title><style>body{display:grid;grid-template-columns:repeat(4,1fr);gap:16px;margin:16px;background:#777;font:16px sans-serif}figure{margin:0}img{width:100%}figcaption{color:#fff}</style>${figures}`)
+      const page = await browser.page()
+      await page.goto(`file://${file}`)
+      await page.screenshot({ path: `${folder}contact-${group}.jpg`, type: 'jpeg', quality: 82, fullPage: true })
+      console.log(`shots/contact-${group}.jpg: ${names.length} pictures`)
+      await page.close()
+    }
+  } finally {
+    await browser.close()
+  }
 }
 
 await mkdir(folder, { recursive: true })
@@ -34,55 +203,24 @@ try {
   // The strip stands still, so that each picture has the page with the dark camera on it: dead is visible.
   const wall = await server.api('GET', '/api/v1/walls/main')
   await server.api('PUT', '/api/v1/walls/main', { ...wall, dwell_s: 3600 })
-  await until(240_000, async () => {
-    const { cameras } = await server.api('GET', '/api/v1/cameras')
-    return cameras.filter((camera) => camera.state === 'unknown').length === 0
+  const { grids } = await server.api('GET', '/api/v1/grids')
+  const flooded = grids.filter((grid) => grid.level === 'grid')[4]
+  await server.api('POST', '/api/v1/cases', { flow: 'incident', title: '下穿桥积水', location: flooded.label, class: '10981', priority: 'urgent' })
+  const cameras = await until(240_000, async () => {
+    const list = (await server.api('GET', '/api/v1/cameras')).cameras
+    return list.every((camera) => camera.state !== 'unknown') && list
   }, 500)
-
-  for (const [name, size] of [['wall-1920x1080', { width: 1920, height: 1080 }], ['wall-3840x2160', { width: 3840, height: 2160 }]]) {
-    await shoot(server, size, async (browser) => {
-      const page = await WallPage.open(browser)
-      await settled(page)
-      await save(page.page, name)
-    })
+  const world = { camera: cameras.find((camera) => camera.ptz && ['online', 'live'].includes(camera.state)).id, grid: grids.find((grid) => grid.level === 'grid').name }
+  for (const size of sizes) {
+    await walls(server, size)
+    await desks(server, world, size)
   }
-  await shoot(server, undefined, async (browser) => {
-    const page = await WallPage.open(browser, '&lang=en')
-    await settled(page)
-    await save(page.page, 'wall-en-1920x1080')
-  })
-  await shoot(server, undefined, async (browser) => {
-    const desk = await deskOf(browser, 'operator')
-    await desk.map.ready()
-    for (let n = 0; n < 3; n += 1) await desk.page.keyboard.press('j')
-    await desk.page.getByTestId('timeline').locator('li').first().waitFor()
-    await desk.page.keyboard.press('v')
-    await desk.page.waitForFunction(() => [...document.querySelectorAll('[data-testid="near"] [data-camera]')].some((tile) => tile.dataset.playing === 'true'), null, { timeout: 60_000 })
-    await desk.map.ready()
-    await save(desk.page, 'desk-case-1920x1080')
-
-    await desk.page.keyboard.press('Escape')
-    await desk.page.keyboard.press('n')
-    await desk.page.fill('#report-class', '垃圾')
-    await desk.page.keyboard.press('Enter')
-    const { x, y, width, height } = await desk.map.box.boundingBox()
-    await desk.page.mouse.click(x + width * 0.55, y + height * 0.45)
-    await desk.page.getByTestId('report-grid').locator('b').waitFor()
-    await desk.map.ready()
-    await save(desk.page, 'desk-report-1920x1080')
-
-    await desk.page.keyboard.press('Escape')
-    await desk.page.getByTestId('theme').click()
-    await desk.page.keyboard.press('j')
-    await desk.page.getByTestId('timeline').locator('li').first().waitFor()
-    await desk.page.keyboard.press('g')
-    await desk.map.ready()
-    await save(desk.page, 'desk-light-1920x1080')
-  })
-  await shoot(server, undefined, async (browser) => {
-    const login = await LoginPage.open(browser)
-    await save(login.page, 'login-1920x1080')
-  })
+  await sheets()
 } finally {
   await server.stop()
+}
+console.log(`${taken.length} pictures`)
+if (failed.length > 0) {
+  console.error(`not as wanted:\n${[...new Set(failed)].join('\n')}`)
+  process.exitCode = 1
 }

@@ -12,7 +12,7 @@ export function setTheme(next: Theme): void {
   document.documentElement.dataset.theme = next
 }
 
-/** A wall is always dark; only pages that offer the switch follow what is remembered. */
+/** Only pages that offer the switch follow what is remembered: a wall is dark unless its address says otherwise. */
 export function useRememberedTheme(): void {
   document.documentElement.dataset.theme = theme.value
 }
