@@ -30,6 +30,7 @@ import (
 	"gridwall/dashboard/grids"
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/ptz"
+	"gridwall/dashboard/retention"
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo"
@@ -60,6 +61,10 @@ type Config struct {
 	CameraNet rtsp.Net
 	// SettableClock lets administrators stop the clock: for scenarios, drills and the demo.
 	SettableClock bool
+	// PurgeMonths is after how many months from its closing a case loses reporter and photos; 0: never by itself. Certificates
+	// are signed with the key of Checkpoints and written into PurgeDir.
+	PurgeMonths int
+	PurgeDir    string
 	// KeepMonths is how many whole months of the log are kept beside the present one; 0: all.
 	KeepMonths int
 	// ClientsPerAddress is how many pages of one address may follow the log; 0: 256.
@@ -106,6 +111,7 @@ type Dashboard struct {
 	log        *live.Log
 	writer     *live.Writer
 	keeper     *live.Keeper
+	retention  *retention.Keeper
 	live       *live.Hub
 	api        *api.Server
 	logger     *slog.Logger
@@ -145,6 +151,10 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	d.ptz = ptz.New(ptz.Config{Pool: c.Pool, Cameras: d.cameras, Net: c.CameraNet, Log: c.Log})
 	d.plays = audit.NewPlays(c.Pool, c.Log)
 	d.writer = live.NewWriter(c.Pool.Config().ConnConfig, c.Log)
+	d.retention = &retention.Keeper{Pool: c.Pool, Dir: c.PurgeDir, Log: c.Log}
+	if c.Checkpoints != nil {
+		d.retention.Months, d.retention.Key = c.PurgeMonths, c.Checkpoints.Key
+	}
 	d.keeper = &live.Keeper{Pool: c.Pool, Months: c.KeepMonths, Log: c.Log}
 	files, err := cases.New(c.Pool, d.places, now, classes, d.writer)
 	if err != nil {
@@ -204,7 +214,7 @@ func (d *Dashboard) Handler() http.Handler { return d.api.Handler() }
 // Run keeps the rooms going until ctx ends, then waits for all of them.
 func (d *Dashboard) Run(ctx context.Context) error {
 	var group errgroup.Group
-	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.plays.Run, d.cameras.Run, d.alarms.Run, d.places.Run, d.grids.Run, d.evaluation.Run}
+	rooms := []func(context.Context) error{d.writer.Run, d.keeper.Run, d.retention.Run, d.log.Run, d.live.Run, d.hub.Run, d.whep.Run, d.hls.Run, d.plays.Run, d.cameras.Run, d.alarms.Run, d.places.Run, d.grids.Run, d.evaluation.Run}
 	if d.signer != nil {
 		rooms = append(rooms, d.signer.Run)
 	}

@@ -27,6 +27,7 @@ type settings struct {
 	database    string // DATABASE_URL; empty: the private cluster
 	checkpoints string // file of the signed checkpoints of the log; empty: checkpoints.jsonl in dataDir
 	keepMonths  int    // whole months of the event log that are kept
+	purgeMonths int    // months after which closed cases lose reporter and photos; 0: never by itself
 	perAddress  int    // pages of one address that may follow the log
 	proxies     string // networks of trusted reverse proxies; empty: none
 	oidc        string // file that says which OpenID provider signs people in; empty: none
@@ -48,6 +49,7 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set.StringVar(&s.cameraNets, "camera-networks", env("GRIDWALL_CAMERA_NETWORKS", ""), "networks that cameras may be in, like 10.0.0.0/8,192.168.7.0/24 (default all but this machine's own addresses)")
 	set.StringVar(&s.cameraCA, "camera-ca", env("GRIDWALL_CAMERA_CA", ""), "PEM file of certificates that sign rtsps cameras (default the system's)")
 	set.IntVar(&s.keepMonths, "keep-months", envInt("GRIDWALL_KEEP_MONTHS", 36), "whole months of the event log to keep beside the present one; 0 keeps all")
+	set.IntVar(&s.purgeMonths, "purge-months", envInt("GRIDWALL_PURGE_MONTHS", 0), "months from its closing after which a case loses its reporter and photos, with a certificate in the folder purges of --data-dir; 0: only by gridwall purge")
 	set.StringVar(&s.alarmRules, "alarm-rules", env("GRIDWALL_ALARM_RULES", ""), "file of the site's alarm rules (default those that are shipped)")
 	set.IntVar(&s.perAddress, "clients-per-address", envInt("GRIDWALL_CLIENTS_PER_ADDRESS", 256), "pages of one address that may follow at a time; behind a proxy that is not trusted all of them have its address")
 	set.StringVar(&s.checkpoints, "checkpoint-file", env("GRIDWALL_CHECKPOINT_FILE", ""), "file that the log's head is signed into once a minute, best on another machine (default checkpoints.jsonl in --data-dir)")
