@@ -23,7 +23,7 @@ var stairs = map[string][]string{
 	"dashboard/postgres":   {},
 	"dashboard/live":       {"dashboard/clock"},
 	"dashboard/access":     {},
-	"dashboard/catalogue":  {},
+	"dashboard/catalogue":  {"geo/importer", "dashboard/live"},
 	"dashboard/roster":     {},
 	"dashboard/audit":      {"dashboard/access", "dashboard/live"},
 	"dashboard/cases":      {"geo", "dashboard/access", "dashboard/catalogue", "dashboard/clock", "dashboard/live"},

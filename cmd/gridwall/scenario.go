@@ -109,6 +109,11 @@ type story struct {
 type storyStep struct {
 	At     string
 	Who    access.Role
+	Of     string // the department whose account it is; empty: the one that demo.json names
+	Camera *struct {
+		Name, Near string
+	} // one is put up that looks at the place
+	Sees   string // a camera of this name is linked to the case: it shows the place
 	Report *struct {
 		Flow, Title, Description, Class, Priority, Near, Camera string
 		Photos                                                  []string
@@ -116,6 +121,7 @@ type storyStep struct {
 	}
 	Case                   string // the one that is meant, by the name that its report gave; empty: the last
 	Part                   string // its sub-case of this department
+	Each                   int    // the move is made on so many of the cases of the last report of many
 	Move, Note, Department string
 	Departments            []string // of the sub-cases that the move opens
 	Until, Into            string
@@ -130,6 +136,11 @@ type storyStep struct {
 		Lights            map[string]string
 		Parts, Returns    *int
 		Fields            map[string]int64
+		Camera            string
+		Repeat, Same      *int   // cases of the class at the place in 30 days; those that it may be merged into
+		Advised           string // the department that it is for
+		Officers          bool   // somebody on duty is near
+		Sums              *struct{ Cases, Done int }
 	}
 
 	line int
@@ -175,6 +186,11 @@ func (s *story) time(text string) (time.Time, error) {
 type told struct {
 	State, Flow string
 	Fields      map[string]int64
+	Camera      *string
+	Repeat      int
+	Same        []struct{ ID int64 }
+	Advice      []struct{ Name string }
+	Officers    []struct{ Name string }
 	Number      string
 	Returns     int
 	GridName    string `json:"grid_name"`
@@ -195,7 +211,8 @@ type player struct {
 	*story
 	world   *world
 	admin   *client
-	clients map[access.Role]*client
+	clients map[string]*client // by username
+	many    []int64            // the cases of the last report of many
 	caseID  int64
 	cases   map[string]int64  // by the names that the file gives them
 	names   map[string]string // of moves and states, in Chinese
@@ -204,7 +221,7 @@ type player struct {
 
 // run plays the story against a server, prints its timeline, and returns what was not as the file says.
 func (s *story) run(ctx context.Context, w *world, out io.Writer) error {
-	p := &player{story: s, world: w, admin: withToken(w.URL, w.Token), clients: map[access.Role]*client{}, cases: map[string]int64{}, names: map[string]string{}}
+	p := &player{story: s, world: w, admin: withToken(w.URL, w.Token), clients: map[string]*client{}, cases: map[string]int64{}, names: map[string]string{}}
 	var err error
 	if p.photo, err = plainPhoto(); err != nil {
 		return err
@@ -247,18 +264,72 @@ func (p *player) learnNames(ctx context.Context) error {
 	return nil
 }
 
-// as speaks as the account of a role.
-func (p *player) as(ctx context.Context, role access.Role) (*client, error) {
-	if c := p.clients[role]; c != nil {
-		return c, nil
-	}
+// as speaks as the account of a role, or of a department.
+func (p *player) as(ctx context.Context, role access.Role, of string) (*client, error) {
 	a, err := p.world.account(role)
 	if err != nil {
 		return nil, err
 	}
+	if of != "" && of != a.department {
+		code, err := p.department(ctx, of)
+		if err != nil {
+			return nil, err
+		}
+		a.Username = handler(code)
+	}
+	if c := p.clients[a.Username]; c != nil {
+		return c, nil
+	}
 	c, err := signIn(ctx, p.world.URL, a.Username, a.Password)
-	p.clients[role] = c
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	p.clients[a.Username] = c
+	return c, nil
+}
+
+// putUp puts up a camera beside a place that looks at it.
+func (p *player) putUp(ctx context.Context, name, near string) error {
+	at, err := p.find(ctx, near)
+	if err != nil {
+		return err
+	}
+	const south = 0.0003 // of latitude: about 33 m
+	camera := map[string]any{"id": "scenario-" + p.Scenario, "name": name, "url": "rtsp://192.0.2.1/high", "lon": at["lon"], "lat": at["lat"] - south, "bearing": 0, "angle": 90, "range_m": 300, "height_m": 30}
+	return p.admin.do(ctx, "POST", "/api/v1/cameras", camera, nil)
+}
+
+// link says that a camera shows the case's place.
+func (p *player) link(ctx context.Context, s *storyStep) error {
+	c, err := p.as(ctx, s.Who, s.Of)
+	if err != nil {
+		return err
+	}
+	var file struct{ Location map[string]float64 }
+	if err := c.do(ctx, "GET", fmt.Sprintf("/api/v1/cases/%d", p.caseID), nil, &file); err != nil {
+		return err
+	}
+	camera, err := p.seenBy(ctx, c, s.Sees, file.Location)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, "POST", fmt.Sprintf("/api/v1/cases/%d/cameras/%s", p.caseID, camera), map[string]bool{"sees": true}, nil)
+}
+
+// seenBy is the id of the camera of that name that shows the place.
+func (p *player) seenBy(ctx context.Context, c *client, name string, at map[string]float64) (string, error) {
+	var near struct {
+		Cameras []struct{ ID, Name string }
+	}
+	if err := c.do(ctx, "GET", fmt.Sprintf("/api/v1/cameras/near?lon=%f&lat=%f&limit=50", at["lon"], at["lat"]), nil, &near); err != nil {
+		return "", err
+	}
+	for _, camera := range near.Cameras {
+		if camera.Name == name {
+			return camera.ID, nil
+		}
+	}
+	return "", fmt.Errorf("the server names %d cameras near the place, and not %s", len(near.Cameras), name)
 }
 
 func (p *player) step(ctx context.Context, s *storyStep) error {
@@ -269,8 +340,16 @@ func (p *player) step(ctx context.Context, s *storyStep) error {
 	if err := p.admin.do(ctx, "PUT", "/api/v1/clock", map[string]time.Time{"now": at}, nil); err != nil {
 		return err
 	}
+	if s.Camera != nil {
+		return p.putUp(ctx, s.Camera.Name, s.Camera.Near)
+	}
 	if err := p.mean(ctx, s); err != nil {
 		return err
+	}
+	if s.Sees != "" {
+		if err := p.link(ctx, s); err != nil {
+			return err
+		}
 	}
 	if s.Report != nil || s.Move != "" {
 		err := p.act(ctx, s)
@@ -290,7 +369,7 @@ func (p *player) step(ctx context.Context, s *storyStep) error {
 }
 
 func (p *player) act(ctx context.Context, s *storyStep) error {
-	c, err := p.as(ctx, s.Who)
+	c, err := p.as(ctx, s.Who, s.Of)
 	if err != nil {
 		return err
 	}
@@ -299,14 +378,20 @@ func (p *player) act(ctx context.Context, s *storyStep) error {
 		if err != nil {
 			return err
 		}
-		flow := cmp.Or(s.Report.Flow, "incident")
-		body := map[string]any{"flow": flow, "camera": s.Report.Camera, "title": s.Report.Title, "description": s.Report.Description, "class": s.Report.Class,
+		flow, camera := cmp.Or(s.Report.Flow, "incident"), ""
+		if s.Report.Camera != "" {
+			if camera, err = p.seenBy(ctx, c, s.Report.Camera, location); err != nil {
+				return err
+			}
+		}
+		body := map[string]any{"flow": flow, "camera": camera, "title": s.Report.Title, "description": s.Report.Description, "class": s.Report.Class,
 			"priority": s.Report.Priority, "address": s.Report.Near, "location": location, "photos": p.pictures(s.Report.Photos)}
 		var made struct{ ID int64 }
 		if s.Report.Times > 1 {
-			if made.ID, err = atOnce(ctx, c, body, s.Report.Times); err != nil {
+			if p.many, err = atOnce(ctx, c, body, s.Report.Times); err != nil {
 				return err
 			}
+			made.ID = p.many[0]
 		} else if err := c.do(ctx, "POST", "/api/v1/cases", body, &made); err != nil {
 			return err
 		}
@@ -338,6 +423,9 @@ func (p *player) act(ctx context.Context, s *storyStep) error {
 	}
 	body["departments"] = codes
 	path := fmt.Sprintf("/api/v1/cases/%d/moves", p.caseID)
+	if s.Each > 0 {
+		return onEach(ctx, c, p.many[:min(s.Each, len(p.many))], body)
+	}
 	if s.Times > 1 {
 		return raced(ctx, c, path, body, s.Times)
 	}
@@ -383,8 +471,18 @@ const (
 	answered = 2 * time.Second
 )
 
-// atOnce sends a report many times at once, and returns the first case; every one must have a number of its own.
-func atOnce(ctx context.Context, c *client, body any, times int) (first int64, err error) {
+// onEach makes a move on many cases, some at a time.
+func onEach(ctx context.Context, c *client, ids []int64, body any) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for _, id := range ids {
+		group.Go(func() error { return c.do(ctx, "POST", fmt.Sprintf("/api/v1/cases/%d/moves", id), body, nil) })
+	}
+	return group.Wait()
+}
+
+// atOnce sends a report many times at once, and returns the cases; every one must have a number of its own.
+func atOnce(ctx context.Context, c *client, body any, times int) (ids []int64, err error) {
 	type answer struct {
 		ID     int64
 		Number string
@@ -402,16 +500,17 @@ func atOnce(ctx context.Context, c *client, body any, times int) (first int64, e
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return 0, err
+		return nil, err
 	}
 	seen := map[string]bool{}
 	for _, a := range answers {
 		if seen[a.Number] {
-			return 0, fmt.Errorf("the number %s was given twice", a.Number)
+			return nil, fmt.Errorf("the number %s was given twice", a.Number)
 		}
 		seen[a.Number] = true
+		ids = append(ids, a.ID)
 	}
-	return answers[0].ID, nil
+	return ids, nil
 }
 
 // raced makes a move many times at once: one wins, every other is told that it is taken.
@@ -507,6 +606,9 @@ func (p *player) look(ctx context.Context, at time.Time, s *storyStep) error {
 	if s.Expect.Told != "" && !slices.ContainsFunc(c.Answers, func(a struct{ Text struct{ ZH string } }) bool { return strings.Contains(a.Text.ZH, s.Expect.Told) }) {
 		return fmt.Errorf("the reporter was told %v, want “%s”", c.Answers, s.Expect.Told)
 	}
+	if err := p.lookCloser(ctx, s, &c); err != nil {
+		return err
+	}
 	for field, want := range s.Expect.Fields {
 		if got, ok := c.Fields[field]; !ok || got != want {
 			return fmt.Errorf("%s is %d, want %d", field, got, want)
@@ -536,6 +638,43 @@ func (p *player) look(ctx context.Context, at time.Time, s *storyStep) error {
 		if got != want {
 			return fmt.Errorf("at %s the light of %s is %s, want %s", s.At, stage, got, want)
 		}
+	}
+	return nil
+}
+
+// lookCloser compares what the server offers with a case.
+func (p *player) lookCloser(ctx context.Context, s *storyStep, c *told) error {
+	e := s.Expect
+	if n := e.Repeat; n != nil && c.Repeat != *n {
+		return fmt.Errorf("the place has %d of its class in 30 days, want %d", c.Repeat, *n)
+	}
+	if n := e.Same; n != nil && len(c.Same) != *n {
+		return fmt.Errorf("it may be merged into %d, want %d", len(c.Same), *n)
+	}
+	if e.Advised != "" && (len(c.Advice) == 0 || c.Advice[0].Name != e.Advised) {
+		return fmt.Errorf("it is advised for %v, want %s", c.Advice, e.Advised)
+	}
+	if e.Officers && len(c.Officers) == 0 {
+		return errors.New("nobody on duty is near")
+	}
+	if e.Camera != "" {
+		var camera struct{ Name string }
+		if c.Camera == nil {
+			return errors.New("no camera is on file")
+		}
+		if err := p.admin.do(ctx, "GET", "/api/v1/cameras/"+*c.Camera, nil, &camera); err != nil || camera.Name != e.Camera {
+			return fmt.Errorf("camera %s (%w), want %s", camera.Name, err, e.Camera)
+		}
+	}
+	if e.Sums == nil {
+		return nil
+	}
+	var got struct{ Sums []struct{ Cases, Done int } }
+	if err := p.admin.do(ctx, "GET", "/api/v1/flows/"+c.Flow+"/sums", nil, &got); err != nil {
+		return err
+	}
+	if len(got.Sums) != 1 || got.Sums[0] != *e.Sums {
+		return fmt.Errorf("the counter says %+v, want %+v", got.Sums, *e.Sums)
 	}
 	return nil
 }

@@ -173,7 +173,7 @@ func letIn(ctx context.Context, s *server, town *geotest.Town) (*world, error) {
 }
 
 // duties are who answers for a class, else for the classes of its major, in the demo town, by a word of the department's name.
-var duties = map[string]string{"01001": "水务", "01003": "排水", "01004": "排水", "01006": "供电", "01007": "电信", "01010": "供热", "01011": "燃气", "01013": "消防", "01028": "供电", "01030": "供电",
+var duties = map[string]string{"01001": "水务", "01003": "排水", "01004": "排水", "01006": "供电", "01007": "电信", "01010": "供热", "01011": "燃气", "01013": "消防", "01028": "供电", "01030": "供电", "06027": "城管", "06029": "城管",
 	"01": "住建", "02": "交通", "03": "环卫", "04": "林草", "05": "城管", "06": "环卫", "07": "城管", "08": "住建", "09": "城管", "10": "应急"}
 
 // assignDuties brings in a department for every class of the list, by the ordinary import.
@@ -199,18 +199,25 @@ func assignDuties(ctx context.Context, admin *client, town *geotest.Town) error 
 	return admin.do(ctx, "POST", "/api/v1/catalogue/import?sheet=duties&name=duties.csv", file, nil)
 }
 
-// handlers are the accounts of the other departments that the day dispatches to.
+// handlers are the accounts of the other departments that the day and the scenarios dispatch to.
 func handlers(town *geotest.Town) []demoAccount {
 	var out []demoAccount
 	seen := map[string]bool{"环卫局": true}
+	words := []string{"综合行政执法局"}
 	for _, m := range matters {
-		if d := departmentFor(town, m.department); d != nil && !seen[d.Name] {
+		words = append(words, m.department)
+	}
+	for _, word := range words {
+		if d := departmentFor(town, word); d != nil && !seen[d.Name] {
 			seen[d.Name] = true
-			out = append(out, demoAccount{"department-" + strings.ToLower(d.Code), demoPassword, access.Department, d.Name + "经办", d.Name})
+			out = append(out, demoAccount{handler(d.Code), demoPassword, access.Department, d.Name + "经办", d.Name})
 		}
 	}
 	return out
 }
+
+// handler is the name of a department's account.
+func handler(code string) string { return "department-" + strings.ToLower(code) }
 
 // departmentFor is the first department whose name holds the word; nil if there is none.
 func departmentFor(town *geotest.Town, word string) *geotest.Department {

@@ -19,13 +19,14 @@ type Sums struct {
 	Department     string `json:"department,omitempty"`
 	DepartmentName string `json:"department_name,omitempty"`
 	Cases          int    `json:"cases"`
+	Done           int    `json:"done"`   // of them, in a final state
 	Fields         []Sum  `json:"fields"` // in the order of the flow
 }
 
 // What was not accepted, withdrawn or merged comes to nothing.
 const sumsOf = `
 SELECT CASE WHEN $3 THEN COALESCE(c.department, '') ELSE '' END AS department, CASE WHEN $3 THEN COALESCE(d.name, '') ELSE '' END AS name,
-    count(DISTINCT c.id), COALESCE(f.key, ''), COALESCE(sum(f.value::bigint), 0)::bigint, count(f.key)
+    count(DISTINCT c.id), count(DISTINCT c.id) FILTER (WHERE NOT c.open), COALESCE(f.key, ''), COALESCE(sum(f.value::bigint), 0)::bigint, count(f.key)
 FROM case_file AS c LEFT JOIN department AS d ON d.code = c.department LEFT JOIN LATERAL jsonb_each_text(c.fields) AS f ON true
 WHERE c.flow = $1 AND ($2::text[] IS NULL OR c.grid = ANY($2)) AND c.state NOT IN ('rejected', 'void', 'merged', 'withdrawn', 'dropped', 'unfounded')
 GROUP BY GROUPING SETS ((1, 2), (1, 2, f.key))
@@ -50,14 +51,14 @@ func (r *Room) Sums(ctx context.Context, flow, grid string, byDepartment bool) (
 		list = append(list, f.sums("", ""))
 	}
 	var department, name, key string
-	var cases, filled int
+	var cases, done, filled int
 	var sum int64
-	_, err = pgx.ForEachRow(rows, []any{&department, &name, &cases, &key, &sum, &filled}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&department, &name, &cases, &done, &key, &sum, &filled}, func() error {
 		if n := len(list); n == 0 || list[n-1].Department != department {
 			list = append(list, f.sums(department, name))
 		}
 		s := &list[len(list)-1]
-		s.Cases = max(s.Cases, cases)
+		s.Cases, s.Done = max(s.Cases, cases), max(s.Done, done)
 		for i := range s.Fields {
 			if s.Fields[i].Field.Field == key {
 				s.Fields[i].Sum, s.Fields[i].Cases = sum, filled
