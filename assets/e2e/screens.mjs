@@ -16,6 +16,14 @@ export const plain = (id) => ({
   tiles: [{ id: 'numbers', at: [0, 0, 120, 60], content: { kind: 'situation' } }, { id: 'ticker', at: [120, 0, 120, 120], content: { kind: 'ticker' } }],
 })
 
+/** The numbers that open a list: eight of the situation, twelve of the ranking. */
+export const numbers = {
+  revision: 0,
+  title: { zh: '数字', en: 'Numbers' },
+  layout: 'free',
+  tiles: [{ id: 'numbers', at: [0, 0, 60, 40], content: { kind: 'situation' } }, { id: 'ranking', at: [0, 40, 100, 80], content: { kind: 'ranking' } }],
+}
+
 /** Opens each number's list; it has as many rows as the number says. */
 async function walkNumbers(page, numbers) {
   for (const number of await numbers.all()) {
@@ -121,12 +129,12 @@ export function screens(world) {
       })
     })
 
-    it('opens for every number of the situation a list of the same count', async () => {
-      await show(world.server, { scene: 'plain-a' })
+    it('opens for every number of the situation and of the ranking a list of the same count', async () => {
+      await show(world.server, { scene: 'plain-numbers' })
       await visiting(world.walls, async (browser) => {
         const { page } = await WallPage.openAnyScene(browser)
-        const numbers = page.getByTestId('situation').locator('[data-figure]')
-        await until(60_000, async () => (await numbers.count()) === 7)
+        const numbers = page.getByTestId('stage').locator('[data-tile] [data-figure]')
+        await until(60_000, async () => (await numbers.count()) === 20)
         await walkNumbers(page, numbers)
       })
     })

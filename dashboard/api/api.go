@@ -132,7 +132,7 @@ func (s *Server) routes() []route {
 		{"DELETE /api/v1/sessions", access.SessionRead, s.revokeOthers, "End all of them but the one that asks"},
 		{"DELETE /api/v1/sessions/{id}", access.SessionRead, s.revokeSession, "End one of them"},
 
-		{"GET /api/v1/cases", access.CaseRead, s.listCases, "List cases: state, open, grid, bbox, priority, light, flow, camera, since, q, limit, after"},
+		{"GET /api/v1/cases", access.CaseRead, s.listCases, "List cases: state, open, grid, bbox, priority, light, flow, camera, fell_due (in the last 30 days), since, q, limit, after"},
 		{"POST /api/v1/cases", access.CaseReport, s.reportCase, "Report a case; Idempotency-Key makes a repeated report the same report"},
 		{"GET /api/v1/cases/{id}", access.CaseRead, s.getCase, "One case with the moves that are permitted to the caller"},
 		{"POST /api/v1/cases/{id}/reporter", access.ReporterRead, s.reporter, "Who reported a case, in full, to who says what for: {purpose: call_back, verify, answer, complaint or law}; it is on the audit first"},

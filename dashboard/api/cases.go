@@ -161,6 +161,11 @@ func (s *Server) listCases(w http.ResponseWriter, r *http.Request, who access.Id
 		}
 		f.Open = &open
 	}
+	if text := q.Get("fell_due"); text != "" {
+		if f.FellDue, err = strconv.ParseBool(text); err != nil {
+			return badRequest("query_invalid", "参数 fell_due 应为 true 或 false", "query parameter fell_due is true or false")
+		}
+	}
 	if text := q.Get("bbox"); text != "" {
 		var b [4]float64
 		parts := strings.Split(text, ",")

@@ -54,11 +54,12 @@ type Filter struct {
 	Masked     bool      // numbers of persons are masked for who asks: a query with digits finds numbers of cases alone
 	IDs        []int64   // of these
 	Camera     string    // reported from its picture
+	FellDue    bool      // in the last 30 days: what the situation's on_time counts
 	After      int64     // page: ids below this one
 	Limit      int
 }
 
-const list = `
+var list = `
 SELECT` + columns + from + `
 WHERE ($1::text[] IS NULL OR c.state = ANY($1))
   AND ($2::boolean IS NULL OR c.open = $2)
@@ -70,6 +71,7 @@ WHERE ($1::text[] IS NULL OR c.state = ANY($1))
   AND ($8 = '' OR c.number LIKE '%' || $8 OR NOT $14 AND (c.title ILIKE '%' || $8 || '%' OR c.address ILIKE '%' || $8 || '%'))
   AND ($9 = 0 OR c.id < $9)
   AND ($15 = '' OR c.camera = $15)
+  AND (NOT $16::boolean OR EXISTS (SELECT FROM case_clock AS k WHERE k.case_id = c.id AND ` + fmt.Sprintf(fellDue, "$11") + `))
   AND ($10::text[] IS NULL OR $11::timestamptz IS NOT NULL AND CASE WHEN c.open THEN
         (SELECT CASE WHEN bool_or(k.due_at <= $11) THEN 'red' WHEN bool_or(k.warn_at <= $11) THEN 'yellow' WHEN count(*) > 0 THEN 'green' ELSE 'grey' END
          FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL AND k.paused_at IS NULL)
@@ -102,7 +104,7 @@ func (r *Room) List(ctx context.Context, f Filter) (cases []*Case, seq, next int
 		if seq, err = live.Head(ctx, tx); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1, f.IDs, alone, f.Camera)
+		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1, f.IDs, alone, f.Camera, f.FellDue)
 		if err != nil {
 			return err
 		}

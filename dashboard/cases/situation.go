@@ -74,10 +74,13 @@ const fluxOf = `
 SELECT (SELECT count(*) FROM case_file WHERE reported_at >= $1 AND reported_at <= $2),
        (SELECT count(*) FROM case_file WHERE closed_at >= $1 AND closed_at <= $2 AND state IN ('closed', 'rated'))`
 
-const onTime = `
-SELECT count(*), count(*) FILTER (WHERE k.ended_at <= k.due_at AND c.state IN ('closed', 'rated'))
+// fellDue are the cases c whose total clock k ran out in the 30 days before %[1]s: what the rate divides by, and what its list holds.
+const fellDue = `k.stage = 'total' AND k.due_at > %[1]s::timestamptz - interval '30 days' AND k.due_at <= %[1]s AND c.state NOT IN ('rejected', 'void', 'merged') AND NOT c.exempt AND k.paused_at IS NULL`
+
+var onTime = `
+SELECT count(DISTINCT c.id), count(DISTINCT c.id) FILTER (WHERE k.ended_at <= k.due_at AND c.state IN ('closed', 'rated'))
 FROM case_clock AS k JOIN case_file AS c ON c.id = k.case_id
-WHERE k.stage = 'total' AND k.due_at > $1::timestamptz - interval '30 days' AND k.due_at <= $1 AND c.state NOT IN ('rejected', 'void', 'merged') AND NOT c.exempt AND k.paused_at IS NULL`
+WHERE ` + fmt.Sprintf(fellDue, "$1")
 
 const median = `
 SELECT (percentile_cont(0.5) WITHIN GROUP (ORDER BY EXTRACT(epoch FROM m.at - c.reported_at)))::int
