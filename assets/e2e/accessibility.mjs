@@ -93,6 +93,7 @@ export function accessibility(world) {
       ['integrator', '/cameras', '[data-testid="registry-table"] tbody tr'],
       ['operator', '/alarms', 'main'],
       ['admin', '/audit', 'main'],
+      ['duty_leader', '/catalogue', '[data-testid="matrix"] td'],
       ['leader', '/leader', '[data-testid="numbers"] li'],
       ['duty_leader', '/evaluation', 'main'],
       ['admin', '/account', 'main'],

@@ -140,6 +140,7 @@ type storyStep struct {
 		Repeat, Same      *int   // cases of the class at the place in 30 days; those that it may be merged into
 		Advised           string // the department that it is for
 		Officers          bool   // somebody on duty is near
+		Matches           []string
 		Sums              *struct{ Cases, Done int }
 	}
 
@@ -191,6 +192,7 @@ type told struct {
 	Same        []struct{ ID int64 }
 	Advice      []struct{ Name string }
 	Officers    []struct{ Name string }
+	Matches     []struct{ Title string }
 	Number      string
 	Returns     int
 	GridName    string `json:"grid_name"`
@@ -653,6 +655,15 @@ func (p *player) lookCloser(ctx context.Context, s *storyStep, c *told) error {
 	}
 	if e.Advised != "" && (len(c.Advice) == 0 || c.Advice[0].Name != e.Advised) {
 		return fmt.Errorf("it is advised for %v, want %s", c.Advice, e.Advised)
+	}
+	if e.Matches != nil {
+		var got []string
+		for _, m := range c.Matches {
+			got = append(got, m.Title)
+		}
+		if !slices.Equal(got, e.Matches) {
+			return fmt.Errorf("the other lists have %q for it, want %q", got, e.Matches)
+		}
 	}
 	if e.Officers && len(c.Officers) == 0 {
 		return errors.New("nobody on duty is near")

@@ -142,6 +142,11 @@ func (s *Server) ofOwn(who access.Identity, same []cases.Same) []cases.Same {
 	return slices.DeleteFunc(same, func(o cases.Same) bool { return who.Grid != "" && (o.Grid == nil || !s.within(who, *o.Grid)) })
 }
 
+// matchesOf leaves out what lies outside the jurisdiction of who asks.
+func (s *Server) matchesOf(who access.Identity, matches []cases.Match) []cases.Match {
+	return slices.DeleteFunc(matches, func(o cases.Match) bool { return who.Grid != "" && (o.Grid == nil || !s.within(who, *o.Grid)) })
+}
+
 func (s *Server) listCases(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	q := r.URL.Query()
 	area, err := s.area(who, q.Get("grid"))
@@ -224,7 +229,7 @@ func (s *Server) getCase(w http.ResponseWriter, r *http.Request, who access.Iden
 	if err != nil {
 		return err
 	}
-	c.Same = s.ofOwn(who, c.Same)
+	c.Same, c.Matches = s.ofOwn(who, c.Same), s.matchesOf(who, c.Matches)
 	return writeJSON(w, c)
 }
 
@@ -311,7 +316,7 @@ func (s *Server) moveCase(w http.ResponseWriter, r *http.Request, who access.Ide
 	if err != nil {
 		return err
 	}
-	c.Same = s.ofOwn(who, c.Same)
+	c.Same, c.Matches = s.ofOwn(who, c.Same), s.matchesOf(who, c.Matches)
 	return writeJSON(w, struct {
 		*cases.Full
 		Seq int64 `json:"seq"`

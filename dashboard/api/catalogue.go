@@ -13,7 +13,7 @@ import (
 )
 
 // maxWorkbook bounds a catalogue's file, bytes.
-const maxWorkbook = 16 << 20
+const maxWorkbook = 2 << 20
 
 func (s *Server) classes(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
 	q := r.URL.Query()

@@ -87,6 +87,8 @@ type Flow struct {
 
 	// Fields are the numbers that cases of the flow carry.
 	Fields []Field `json:"fields"`
+	// Matches are the flows whose open cases of the same class in the same community are shown with a case.
+	Matches []string `json:"matches,omitempty"`
 	// Stages are the clocks in their order.
 	Stages []Stage `json:"stages"`
 
@@ -224,11 +226,12 @@ type flowFile struct {
 	Moves   []moveFile
 	Apart   []apartFile
 	Clocks  yaml.Node
+	Matches []string
 }
 
 func (f *flowFile) UnmarshalYAML(n *yaml.Node) error {
 	type plain flowFile
-	return f.decode(n, (*plain)(f), "flow edition name steps ratings states fields start moves apart clocks")
+	return f.decode(n, (*plain)(f), "flow edition name steps ratings states fields start moves apart clocks matches")
 }
 
 // ParseFlow reads and checks a flow file. Every error is a *FlowError with the file and the line.
@@ -254,7 +257,7 @@ func ParseFlow(name string, text []byte) (*Flow, error) {
 
 // flow checks the file and makes the flow.
 func (file *flowFile) flow() (*Flow, error) {
-	f := &Flow{Flow: file.Flow, Edition: file.Edition, Name: file.Name, Steps: file.Steps, state: map[string]State{}, lines: map[string]int{}}
+	f := &Flow{Flow: file.Flow, Edition: file.Edition, Name: file.Name, Steps: file.Steps, Matches: file.Matches, state: map[string]State{}, lines: map[string]int{}}
 	if f.Flow == "" || f.Edition < 1 || f.Name.ZH == "" || f.Name.EN == "" {
 		return nil, &FlowError{Line: file.line, What: "flow, edition (from 1) and name {zh, en} must be given"}
 	}

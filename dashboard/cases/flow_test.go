@@ -15,7 +15,7 @@ func TestTheShippedFlowsAreSound(t *testing.T) {
 	if f := flows.newest["incident"]; f == nil || len(f.Steps) != 6 || len(f.clocks) != 6 {
 		t.Fatalf("the incident flow is not there whole: %+v", f)
 	}
-	for _, name := range []string{"self_handled", "joint", "task", "whistle", "checkin", "claim", "wish", "project", "topic", "deliberation"} {
+	for _, name := range []string{"self_handled", "joint", "task", "whistle", "checkin", "claim", "wish", "project", "topic", "deliberation", "resource"} {
 		if flows.newest[name] == nil {
 			t.Errorf("there is no flow %s", name)
 		}
@@ -74,6 +74,24 @@ func TestAPlantedFaultIsNamedWithItsLine(t *testing.T) {
 	orphan := strings.Replace(string(text), "  rejected:", "  lost:       {step: 2, zh: 迷失, en: Lost}\n  rejected:", 1)
 	if _, err := ParseFlow("incident.yaml", []byte(orphan)); err == nil || !strings.Contains(err.Error(), "no move leads to state lost") || !strings.Contains(err.Error(), fmt.Sprintf("yaml:%d:", strings.Count(orphan[:strings.Index(orphan, "lost:")], "\n")+1)) {
 		t.Errorf("a state that nothing leads to: %v", err)
+	}
+}
+
+func TestAFlowThatMatchesOneThatIsNotThereIsNamedWithItsLine(t *testing.T) {
+	text, err := flowFiles.ReadFile("flows/claim.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	planted := strings.Replace(string(text), "matches: [resource, project]", "matches: [resource, projects]", 1)
+	f, err := ParseFlow("claim.yaml", []byte(planted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := must(shippedFlows()).newest
+	_, err = newFlowSet([]*Flow{f, known["resource"], known["project"]})
+	line := strings.Count(planted[:strings.Index(planted, "matches:")], "\n") + 1
+	if want := fmt.Sprintf("claim.yaml:%d: ", line); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `"projects"`) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -39,6 +39,11 @@ func newFlowSet(flows []*Flow) (*flowSet, error) {
 				return nil, &FlowError{f.file, o.line, fmt.Sprintf("it opens flow %q, which is not there: the flows are %v", o.flow, slices.Sorted(maps.Keys(set.newest)))}
 			}
 		}
+		for _, other := range f.Matches {
+			if set.newest[other] == nil {
+				return nil, &FlowError{f.file, f.line("matches:"), fmt.Sprintf("it matches flow %q, which is not there: the flows are %v", other, slices.Sorted(maps.Keys(set.newest)))}
+			}
+		}
 		for _, m := range f.Moves {
 			for _, state := range m.From {
 				autos[state] = autos[state] || m.Auto != ""
@@ -51,6 +56,12 @@ func newFlowSet(flows []*Flow) (*flowSet, error) {
 		}
 	}
 	return set, nil
+}
+
+// line is that of the file which begins with a word, from 1.
+func (f *Flow) line(word string) int {
+	before, _, _ := bytes.Cut(f.text, []byte("\n"+word))
+	return bytes.Count(before, []byte("\n")) + 2
 }
 
 // all are the flows of the set, by name and edition.

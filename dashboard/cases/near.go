@@ -1,6 +1,7 @@
 package cases
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -116,6 +117,38 @@ func (r *Room) advice(ctx context.Context, c *Case) ([]Advised, error) {
 		return nil, fmt.Errorf("advice for case %d: %w", c.ID, err)
 	}
 	return append([]Advised{first}, list...), nil
+}
+
+// Match is an open case of another list that goes with one: same class, same community.
+type Match struct {
+	ID        int64   `json:"id"`
+	Number    string  `json:"number"`
+	Flow      string  `json:"flow"`
+	Title     string  `json:"title"`
+	State     string  `json:"state"`
+	DistanceM float64 `json:"distance_m"`
+	Grid      *string `json:"grid"`
+}
+
+// Those of the case's own grid first, then by the way.
+const matchesOf = `
+SELECT o.id, o.number, o.flow, o.title, o.state, ST_Distance(o.geom::geography, c.geom::geography) AS distance_m, o.grid
+FROM case_file AS c JOIN case_file AS o ON o.class = c.class AND o.class_edition = c.class_edition AND o.flow = ANY($2) AND o.open AND o.id <> c.id
+WHERE c.id = $1 AND o.grid = ANY($3)
+ORDER BY o.grid IS DISTINCT FROM c.grid, distance_m, o.id
+LIMIT 20`
+
+// matches are what the other lists have for a case, in its community.
+func (r *Room) matches(ctx context.Context, f *Flow, c *Case) ([]Match, error) {
+	cell := r.places.Grids().Cell(deref(c.Grid))
+	if len(f.Matches) == 0 || c.Class == nil || !c.open || cell == nil {
+		return nil, nil
+	}
+	rows, err := r.pool.Query(ctx, matchesOf, c.ID, f.Matches, r.under(cmp.Or(cell.Parent, cell.Code)))
+	if err != nil {
+		return nil, fmt.Errorf("matches of case %d: %w", c.ID, err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Match])
 }
 
 // Nearest is an officer on duty who can verify or check on the spot.

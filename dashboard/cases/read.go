@@ -250,6 +250,7 @@ type Full struct {
 	Subcases []Part      `json:"subcases,omitempty"`
 	Answers  []Answer    `json:"answers,omitempty"`
 	Same     []Same      `json:"same,omitempty"`     // it may be merged into one of these
+	Matches  []Match     `json:"matches,omitempty"`  // what the lists that its flow names have for it
 	Repeat   int         `json:"repeat,omitempty"`   // a repeat place: so many of its class in 30 days
 	Officers []Nearest   `json:"officers,omitempty"` // on duty, the nearest first, for who may act
 	Advice   []Advised   `json:"advice,omitempty"`   // whom to dispatch it to, the best first, for who may
@@ -325,6 +326,9 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 		}
 	}
 	asked := false // for a department
+	if full.Matches, err = r.matches(ctx, flow, c); err != nil {
+		return nil, err
+	}
 	for _, m := range flow.Moves {
 		refused := flow.permit(m, c, past[c.ID], who)
 		switch {

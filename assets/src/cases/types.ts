@@ -119,6 +119,8 @@ export interface CaseFile extends Case {
   answers?: { at: string; text: Named }[]
   /** It may be merged into one of these: same class, 50 m, 24 h. */
   same?: { id: number; number: string; title: string; state: string; distance_m: number; grid: string | null }[]
+  /** What the lists that its flow names have for it: same class, same community. */
+  matches?: { id: number; number: string; flow: string; title: string; state: string; distance_m: number }[]
   /** So many of its class at the place in 30 days. */
   repeat?: number
   /** Whom to dispatch it to, the best first: who answers for its class in its grid (duty), then who dealt with it before. */

@@ -240,6 +240,7 @@ const en: Messages = {
     light: { green: 'In time', yellow: 'Due soon', red: 'Overdue', grey: 'On hold' },
     supervised: 'Supervised',
     condition: 'Condition',
+    matches: 'Resources, projects and demands that match',
     exempt: 'Appeal granted: not in the statistics',
     repeat: 'Repeat place: {n} of this class within 50 m in 30 days',
     same: 'Known already? {number} {title}, {m} m away, within 24 h: it can be merged',

@@ -238,6 +238,7 @@ export default {
     light: { green: '正常', yellow: '临期', red: '超期', grey: '挂账' },
     supervised: '督办',
     condition: '立案条件',
+    matches: '可对接的资源、项目与需求',
     exempt: '申诉成立，不计考核',
     repeat: '重复发生点：30 天内 50 米范围同类 {n} 起',
     same: '疑似重复：{m} 米处 24 小时内已有 {number} {title}，可并案',
