@@ -143,6 +143,44 @@ func TestACameraThatChangesItsSizeIsFollowed(t *testing.T) {
 	}
 }
 
+// A camera whose settings are changed from H.264 to H.265 in mid-play, and back: those who watch stay, on the same time line.
+func TestACameraThatTurnsToAnotherCodecIsFollowed(t *testing.T) {
+	camera := film.Serve(t, film.Habits{}, film.Draw(t, film.Spec{Seconds: 4}))
+	h := hub(t, streams.Config{Sweep: never})
+	h.Set([]streams.Camera{{ID: "F", URL: camera.URL}})
+	r := open(t, h, "F")
+	last := time.Duration(-1)
+	for turn, want := range []av.CodecType{av.H264, av.H265, av.H264} {
+		if turn > 0 {
+			camera.Turn(t, film.Draw(t, film.Spec{H265: want == av.H265, Seconds: 4}))
+		}
+		for seen, began := 0, time.Now(); seen < 30; {
+			item, err := r.Next(within(t, 30*time.Second))
+			if err != nil {
+				status, _ := h.Status("F")
+				t.Fatalf("turn %d, after %d pictures: %v, camera is %v", turn, seen, err, status)
+			}
+			p := item.Packet
+			if p == nil || p.Codec.Type() != want && time.Since(began) < 30*time.Second {
+				continue // what was sent before, and the words about the cut
+			}
+			if p.Codec.Type() != want {
+				t.Fatalf("turn %d: still %v", turn, p.Codec.Type())
+			}
+			if seen++; seen == 1 && !p.IsKeyFrame {
+				t.Errorf("turn %d begins with a picture that needs others", turn)
+			}
+			if p.Time <= last {
+				t.Errorf("turn %d: picture at %v after one at %v", turn, p.Time, last)
+			}
+			last = p.Time
+		}
+	}
+	if s, _ := h.Status("F"); s.State != streams.Live {
+		t.Errorf("the camera is %v", s)
+	}
+}
+
 func TestALoudspeakerIsNeverSetUp(t *testing.T) {
 	camera := film.Serve(t, film.Habits{BackChannel: true}, film.Draw(t, film.Spec{Sound: "pcmu"}))
 	watch(t, camera.URL, 5)

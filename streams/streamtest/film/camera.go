@@ -33,19 +33,19 @@ type Habits struct {
 	User, Password string
 }
 
-// Camera plays films over RTSP, one after another and from the beginning again. They are of one codec.
+// Camera plays films over RTSP, one after another and from the beginning again. They are of one codec; Turn changes that.
 type Camera struct {
 	URL string
 
-	films    []*Film
 	habits   Habits
 	server   *gortsplib.Server
-	stream   *gortsplib.ServerStream
 	encoders *encoders
 	ctx      context.Context // the test's
 	work     sync.WaitGroup
 
 	mu      sync.Mutex
+	films   []*Film
+	stream  *gortsplib.ServerStream
 	setUp   []string // paths of the SETUP requests
 	playing bool
 }
@@ -67,8 +67,7 @@ func Serve(t testing.TB, habits Habits, films ...*Film) *Camera {
 	if err := c.server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	c.stream = &gortsplib.ServerStream{Server: c.server, Desc: c.describe()}
-	if err := c.stream.Initialize(); err != nil {
+	if c.stream, err = c.newStream(films[0]); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -86,6 +85,33 @@ func Serve(t testing.TB, habits Habits, films ...*Film) *Camera {
 	}
 	c.URL = u.String()
 	return c
+}
+
+// Turn makes the camera one that plays another film, of another codec maybe: as when somebody changes its settings. Whoever
+// watches is cut off, and finds the new description.
+func (c *Camera) Turn(t testing.TB, f *Film) {
+	t.Helper()
+	stream, err := c.newStream(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	old := c.stream
+	c.films, c.stream = []*Film{f}, stream
+	c.mu.Unlock()
+	old.Close()
+}
+
+func (c *Camera) newStream(f *Film) (*gortsplib.ServerStream, error) {
+	stream := &gortsplib.ServerStream{Server: c.server, Desc: c.describe(f)}
+	return stream, stream.Initialize()
+}
+
+// now is what the camera plays at present: film n of its films, and to whom.
+func (c *Camera) now(n int) (*Film, *gortsplib.ServerStream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.films[n%len(c.films)], c.stream
 }
 
 // ports finds two free UDP ports, an even one and the next.
@@ -112,8 +138,7 @@ func (c *Camera) SetUp() []string {
 	return slices.Clone(c.setUp)
 }
 
-func (c *Camera) describe() *description.Session {
-	f := c.films[0]
+func (c *Camera) describe(f *Film) *description.Session {
 	video := &description.Media{Type: description.MediaTypeVideo}
 	sets := f.sets()
 	if c.habits.InBandOnly {
@@ -144,7 +169,8 @@ func (c *Camera) admit(conn *gortsplib.ServerConn, req *base.Request) (*base.Res
 	if c.habits.User != "" && !conn.VerifyCredentials(req, c.habits.User, c.habits.Password) {
 		return &base.Response{StatusCode: base.StatusUnauthorized}, nil, liberrors.ErrServerAuth{}
 	}
-	return &base.Response{StatusCode: base.StatusOK}, c.stream, nil
+	_, stream := c.now(0)
+	return &base.Response{StatusCode: base.StatusOK}, stream, nil
 }
 
 func (c *Camera) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
@@ -176,32 +202,35 @@ func (c *Camera) play() {
 	began := time.Now()
 	var pictures, samples int64 // 1/90000 s; samples of sound
 	for n := 0; ; n++ {
-		f := c.films[n%len(c.films)]
+		f, stream := c.now(n)
 		sound := 0
 		for i, p := range f.Pictures {
+			if _, now := c.now(n); now != stream {
+				break // it was turned
+			}
 			due := began.Add(time.Duration(pictures) * time.Second / 90000)
 			select {
 			case <-c.ctx.Done():
 				return
 			case <-time.After(time.Until(due)):
 			}
-			c.show(f, p, uint32(pictures-int64(i)*3600+p.PTS+90000), due)
+			c.show(stream, f, p, uint32(pictures-int64(i)*3600+p.PTS+90000), due)
 			pictures += 3600
 			for ; sound < len(f.Sound) && sound*len(f.Pictures) < (i+1)*len(f.Sound); sound++ {
-				samples += c.utter(f, f.Sound[sound], uint32(samples), due)
+				samples += c.utter(stream, f, f.Sound[sound], uint32(samples), due)
 			}
 		}
 	}
 }
 
-func (c *Camera) show(f *Film, p Picture, stamp uint32, due time.Time) {
+func (c *Camera) show(stream *gortsplib.ServerStream, f *Film, p Picture, stamp uint32, due time.Time) {
 	nalus := p.NALUs
 	if c.habits.OutOfBandOnly {
 		nalus = slices.DeleteFunc(slices.Clone(nalus), func(n []byte) bool { return isSet(n, f.Spec.H265) })
 	}
 	for _, packet := range c.packets(f, nalus) {
 		packet.Timestamp = stamp
-		_ = c.stream.WritePacketRTPWithNTP(c.stream.Desc.Medias[0], packet, due)
+		_ = stream.WritePacketRTPWithNTP(stream.Desc.Medias[0], packet, due)
 	}
 }
 
@@ -233,8 +262,8 @@ func (c *Camera) packets(f *Film, nalus [][]byte) []*rtp.Packet {
 }
 
 // utter sends one frame of sound and returns how many samples it has.
-func (c *Camera) utter(f *Film, data []byte, stamp uint32, due time.Time) int64 {
-	if len(c.stream.Desc.Medias) < 2 || f.Spec.Sound == "" {
+func (c *Camera) utter(stream *gortsplib.ServerStream, f *Film, data []byte, stamp uint32, due time.Time) int64 {
+	if len(stream.Desc.Medias) < 2 || f.Spec.Sound == "" {
 		return 0
 	}
 	samples, packets := int64(1024), []*rtp.Packet(nil)
@@ -243,11 +272,11 @@ func (c *Camera) utter(f *Film, data []byte, stamp uint32, due time.Time) int64 
 	} else {
 		samples = int64(len(data))
 		c.encoders.g711++
-		packets = []*rtp.Packet{{Header: rtp.Header{Version: 2, PayloadType: c.stream.Desc.Medias[1].Formats[0].PayloadType(), SequenceNumber: c.encoders.g711, SSRC: 7}, Payload: data}}
+		packets = []*rtp.Packet{{Header: rtp.Header{Version: 2, PayloadType: stream.Desc.Medias[1].Formats[0].PayloadType(), SequenceNumber: c.encoders.g711, SSRC: 7}, Payload: data}}
 	}
 	for _, packet := range packets {
 		packet.Timestamp = stamp
-		_ = c.stream.WritePacketRTPWithNTP(c.stream.Desc.Medias[1], packet, due)
+		_ = stream.WritePacketRTPWithNTP(stream.Desc.Medias[1], packet, due)
 	}
 	return samples
 }
