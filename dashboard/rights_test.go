@@ -293,3 +293,16 @@ func TestTheAuditorReadsTheAuditAndNothingElse(t *testing.T) {
 		t.Errorf("the auditor reads a case: %d", a.code)
 	}
 }
+
+func TestAnAddressSaysWhichMethodsItTakes(t *testing.T) {
+	h := open(t)
+	for path, allow := range map[string]string{"/api/v1/cases/1/moves": "POST", "/api/v1/cases": "GET, POST", "/streams/C1/whep/none": "DELETE"} {
+		a := h.ask(access.Admin, "PATCH", path, nil)
+		if code, detail := a.problem(); a.code != http.StatusMethodNotAllowed || code != "method_not_allowed" || a.header.Get("Allow") != allow || !strings.Contains(detail, allow) {
+			t.Errorf("PATCH %s: %d %s, Allow %q", path, a.code, a.body, a.header.Get("Allow"))
+		}
+	}
+	if a := h.ask(access.Admin, "PATCH", "/api/v1/nothing", nil); a.code != http.StatusNotFound {
+		t.Errorf("an address that nobody knows: %d %s", a.code, a.body)
+	}
+}

@@ -303,11 +303,33 @@ func (s *Server) Handler() http.Handler {
 	for _, r := range routes() {
 		mux.Handle(r.pattern, s.guard(r))
 	}
-	mux.Handle("/", s.guard(route{"/", access.SessionRead, func(http.ResponseWriter, *http.Request, access.Identity) error { return errNoRoute }, ""}))
+	mux.Handle("/", s.unmatched(mux))
 	if s.relay {
 		return patient(bodyWithin, takenWithin, behind(s.Proxies, s.headers(forPages(mux))))
 	}
 	return patient(bodyWithin, takenWithin, behind(s.Proxies, s.headers(http.NewCrossOriginProtection().Handler(mux))))
+}
+
+// unmatched answers where the table has no line: the address knows other methods, or nobody knows it.
+func (s *Server) unmatched(mux *http.ServeMux) http.Handler {
+	unknown := s.guard(route{"/", access.SessionRead, func(http.ResponseWriter, *http.Request, access.Identity) error { return errNoRoute }, ""})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var allow []string
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+			other := r.Clone(r.Context())
+			other.Method = method
+			if _, pattern := mux.Handler(other); pattern != "/" {
+				allow = append(allow, method)
+			}
+		}
+		if allow == nil {
+			unknown.ServeHTTP(w, r)
+			return
+		}
+		s.guard(route{"/", open, func(http.ResponseWriter, *http.Request, access.Identity) error {
+			return &methodError{strings.Join(allow, ", ")}
+		}, ""}).ServeHTTP(w, r)
+	})
 }
 
 // headers are those of every answer. Pages may reach this server and the site's relays.

@@ -50,6 +50,11 @@ type problem struct {
 
 var errNoRoute = errors.New("api: no such address")
 
+// methodError says that an address knows other methods than the one that was asked.
+type methodError struct{ allow string }
+
+func (e *methodError) Error() string { return "this address takes " + e.allow }
+
 type requestError struct{ code, zh, en string }
 
 func (e *requestError) Error() string { return e.en }
@@ -108,7 +113,10 @@ func (s *Server) problem(w *recorder, r *http.Request, err error) {
 	}
 	var often *tooManyError
 	var locked *access.LockedError
+	var method *methodError
 	switch {
+	case errors.As(err, &method):
+		w.Header().Set("Allow", method.allow)
 	case errors.As(err, &often):
 		w.Header().Set("Retry-After", strconv.Itoa(int(often.wait.Seconds())+1))
 	case errors.As(err, &locked):
@@ -134,6 +142,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var foreign *outsideError
 	var locked *access.LockedError
 	var often *tooManyError
+	var method *methodError
 	var tooLarge *http.MaxBytesError
 	var format *layers.FormatError
 	var held *ptz.RefusedError
@@ -251,6 +260,8 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),
 		errors.Is(err, whep.ErrNoSession), errors.Is(err, hls.ErrNoFile), errors.Is(err, errNoRoute):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
+	case errors.As(err, &method):
+		return http.StatusMethodNotAllowed, "method_not_allowed", said{"此地址只接受 " + method.allow, "this address takes " + method.allow}, nil
 	case errors.Is(err, streams.ErrUnknownCamera): // in the registry, or the handler had not come so far
 		return http.StatusServiceUnavailable, "camera_off", said{"摄像机已停用，或其口令无法启封", "the camera is disabled, or its credentials cannot be opened"}, nil
 	case errors.As(err, &dark):
