@@ -22,7 +22,7 @@ VERSION ?= 0.$(shell git rev-list --count HEAD 2>/dev/null || echo 0)
 REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
 STAMP = -X main.release=$(VERSION) -X main.revision=$(REVISION)
 
-.PHONY: run build test check go-test e2e storm shots stale walks bench bench-live bench-video lint-deploy gosec sbom fault fault-long fault-proxy fault-video soak-video fuzz deb deb-test clips clean
+.PHONY: run build test check go-test e2e storm shots stale walks bench bench-live bench-video lint-deploy gosec sbom fault fault-long fault-proxy fault-video soak-video soak-wall fuzz deb deb-test clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -117,6 +117,11 @@ bench-live: build
 bench-video:
 	go build -o bin/bench-video ./streams/bench
 	bin/bench-video $(BENCH)
+
+# An hour of a wall with sixteen pictures; SOAK_CASES=5 brings and closes as many cases a second beside them, SOAK_MINUTES is the length.
+soak-wall: build
+	$(call install,$(TEST_PACKAGES))
+	cd assets && npm run --silent soak
 
 # 309 cameras, each watched, for ten minutes: no frame may be missing.
 soak-video:

@@ -9,6 +9,7 @@ import { recovery } from './recovery.mjs'
 import { relays } from './relay.mjs'
 import { Server } from './harness/server.mjs'
 import { sc1 } from './sc1.mjs'
+import { foreignWhep } from './whep.mjs'
 import { wall } from './wall.mjs'
 
 /** One server for all: making a demo world takes longer than most of the tests. Recovery comes last, it kills it. */
@@ -26,6 +27,7 @@ evaluation(world)
 catalogue(world)
 gridEditing(world)
 foreign(world)
+foreignWhep(world)
 codecs(world)
 relays(world)
 recovery(world)

@@ -24,7 +24,7 @@ export class Kiosk {
   }
 
   async page() {
-    const port = await until(10_000, () => readFile(join(this.profile, 'DevToolsActivePort'), 'utf8').then((text) => text.split('\n')[0], () => null))
+    const port = await until(10_000, () => readFile(join(this.profile, 'DevToolsActivePort'), 'utf8').then((text) => text.split('\n')[0], () => undefined))
     this.browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`)
     return this.browser.contexts()[0].pages()[0]
   }

@@ -53,6 +53,10 @@ export class Server {
     return this.world.url
   }
 
+  get pid() {
+    return this.#child.pid
+  }
+
   get log() {
     return this.#log
   }
