@@ -490,6 +490,7 @@ const en: Messages = {
   },
   streams: {
     opening: 'Opening',
+    still: 'refreshed stills',
     stalled: 'Picture stands still',
     failed: 'No picture',
     undecodable:

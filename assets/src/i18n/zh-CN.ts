@@ -488,6 +488,7 @@ export default {
   },
   streams: {
     opening: '正在打开画面',
+    still: '逐帧刷新',
     stalled: '画面停滞',
     failed: '暂无画面',
     undecodable:

@@ -1,9 +1,10 @@
 import { reconnectDelay } from '../live/feed'
+import { Budget } from './budget'
 import { codecName, profileFor, type Profile } from './codec'
 import { Speaker } from './g711'
 import { Sink } from './mse'
 import { StreamError, type Play, type StreamFailure } from './player'
-import { records, recordKind, type Camera } from './records'
+import { recordFlag, records, recordKind, type Camera } from './records'
 
 /**
  * The page's one socket for all cameras of a server: the centre, or a relay that pulls a share of them. It opens with the
@@ -74,7 +75,7 @@ class PageSocket {
   #wish(streams: number[]): void {
     const subscribe = streams.flatMap((stream) => {
       const tile = this.#tiles.get(stream)
-      return tile === undefined ? [] : [{ stream, id: tile.id, priority: tile.priority, visible: tile.visible, profile: tile.profile, sound: tile.sound, token: tile.token }]
+      return tile === undefined ? [] : [{ stream, id: tile.id, priority: tile.priority, visible: tile.visible && !tile.still, profile: tile.profile, sound: tile.sound, token: tile.token }]
     })
     if (subscribe.length > 0) this.#say({ subscribe })
   }
@@ -88,13 +89,18 @@ interface Tile {
   id: string
   priority: number
   visible: boolean
+  /** Beyond what this machine can decode: keyframes only. */
+  still: boolean
   profile: Profile
   /** Somebody listens to it. */
   sound: boolean
   /** What lets it in at a relay. */
   token: string
+  video: HTMLVideoElement
   take(record: Camera): void
   cut(): void
+  /** Says anew what it wants. */
+  wish(): void
 }
 
 const centre = new PageSocket(location.origin)
@@ -107,6 +113,50 @@ function relay(server: string): PageSocket {
     relays.set(server, socket)
   }
   return socket
+}
+
+/** All tiles of the page that play over a page's socket, and how many of them this machine can keep moving. */
+const showing = new Set<Tile>()
+export const budget = new Budget()
+const counted = new WeakMap<HTMLVideoElement, { frames: number; dropped: number }>()
+const weighEveryMs = 4_000
+
+/** Looks how the moving pictures fare, and makes stills of the least important ones where that is too much. */
+function weigh(): void {
+  if (document.hidden) return
+  const wanted = [...showing].filter((tile) => tile.visible).sort((a, b) => b.priority - a.priority)
+  const load = { wanted: wanted.length, moving: 0, frames: 0, dropped: 0 }
+  for (const tile of wanted) {
+    const { totalVideoFrames, droppedVideoFrames } = tile.video.getVideoPlaybackQuality()
+    const before = counted.get(tile.video)
+    counted.set(tile.video, { frames: totalVideoFrames, dropped: droppedVideoFrames })
+    if (tile.still) continue
+    load.moving += 1
+    if (before === undefined || totalVideoFrames < before.frames) continue // it is new
+    load.frames += totalVideoFrames - before.frames
+    load.dropped += droppedVideoFrames - before.dropped
+  }
+  budget.look(load, performance.now())
+  for (const [n, tile] of wanted.entries()) {
+    const still = n >= budget.limit
+    if (still === tile.still) continue
+    tile.still = still
+    tile.wish()
+  }
+}
+
+let weighing: ReturnType<typeof setInterval> | undefined
+
+function show(tile: Tile): void {
+  showing.add(tile)
+  weighing ??= setInterval(weigh, weighEveryMs)
+}
+
+function leave(tile: Tile): void {
+  showing.delete(tile)
+  if (showing.size > 0) return
+  clearInterval(weighing)
+  weighing = undefined
 }
 
 /** The larger a tile, the longer it keeps all its frames when the page cannot take them all. */
@@ -138,6 +188,7 @@ export const playPage: Play = async (video, id, signal, told) => {
   let tile: Tile
   let again: ReturnType<typeof setTimeout> | undefined
   let lost = 0
+  let left = (): void => undefined
   let watcher: IntersectionObserver | undefined
   let sizer: ResizeObserver | undefined
   try {
@@ -148,9 +199,12 @@ export const playPage: Play = async (video, id, signal, told) => {
         id,
         priority: importance(video),
         visible: true,
+        still: showing.size >= budget.limit,
         profile: profile(),
         sound: !video.muted,
         token: '',
+        video,
+        wish: () => page.change(stream),
         // The last picture stays; a server that has started anew counts its time from the beginning.
         cut: () => {
           renew = true
@@ -180,6 +234,7 @@ export const playPage: Play = async (video, id, signal, told) => {
               sink.append(record.data)
               break
             case recordKind.fragment:
+              told.still((record.flags & recordFlag.still) !== 0)
               sink?.append(record.data)
               break
             case recordKind.sound:
@@ -213,6 +268,8 @@ export const playPage: Play = async (video, id, signal, told) => {
         again = setTimeout(() => move(centre, ''), reconnectDelay(lost, Math.random()))
         lost += 1
       }
+      show(tile)
+      left = () => leave(tile)
       stream = page.add(tile)
       video.addEventListener('volumechange', heard)
       const look = (visible: boolean) => {
@@ -236,6 +293,7 @@ export const playPage: Play = async (video, id, signal, told) => {
     video.removeEventListener('volumechange', heard)
     speaker?.close()
     page.remove(stream)
+    left()
     sink?.close()
   }
 }

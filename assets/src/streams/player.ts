@@ -20,11 +20,13 @@ export interface Told {
   failure(failure: StreamFailure): void
   /** Whether the camera has sound. */
   sound(has: boolean): void
+  /** Whether only keyframes come. */
+  still(is: boolean): void
 }
 
 export type StreamStatus =
   | { kind: 'opening' }
-  | { kind: 'playing'; transport: Transport }
+  | { kind: 'playing'; transport: Transport; still: boolean }
   | { kind: 'stalled'; transport: Transport }
   | { kind: 'failed'; failure: StreamFailure }
 
@@ -37,6 +39,8 @@ const plays: Record<Transport, Play> = { page: playPage, whep: playWhep, mse: pl
 const stalledMs = 4_000
 /** Still none: the connection is built anew. */
 const rebuildMs = 8_000
+/** So seldom may a camera send keyframes. */
+const keyframeMs = 10_000
 /** First picture must come within this, else the next transport. */
 const firstMs = 6_000
 const watchMs = 500
@@ -106,6 +110,7 @@ export class Player {
           this.#told({ kind: 'failed', failure })
         },
         sound: this.#heard,
+        still: (is) => watch.expect(is),
       })
     } catch (cause) {
       if (!run.signal.aborted) this.#told({ kind: 'failed', failure: failureOf(cause) })
@@ -125,6 +130,7 @@ class FrameWatch {
   #movedAt = Date.now()
   #status: StreamStatus['kind'] = 'opening'
   #excused = false
+  #still = false
   readonly #timer: ReturnType<typeof setInterval>
 
   constructor(
@@ -147,6 +153,13 @@ class FrameWatch {
     this.#status = 'failed'
   }
 
+  /** Keyframes alone come seldom: a picture every ten seconds is as alive as it can be. */
+  expect(still: boolean): void {
+    if (still === this.#still) return
+    this.#still = still
+    if (this.#status === 'playing') this.told({ kind: 'playing', transport: this.transport, still })
+  }
+
   #look(): void {
     const count = frames(this.video)
     if (count !== this.#frames) {
@@ -154,12 +167,12 @@ class FrameWatch {
       this.#movedAt = Date.now()
       this.shown = true
       this.#excused = false
-      if (this.#status !== 'playing') this.told({ kind: 'playing', transport: this.transport })
+      if (this.#status !== 'playing') this.told({ kind: 'playing', transport: this.transport, still: this.#still })
       this.#status = 'playing'
       return
     }
     if (this.#excused) return
-    const still = Date.now() - this.#movedAt
+    const still = Date.now() - this.#movedAt - (this.#still ? keyframeMs : 0)
     if (this.shown && still >= stalledMs && this.#status === 'playing') {
       this.#status = 'stalled'
       this.told({ kind: 'stalled', transport: this.transport })
