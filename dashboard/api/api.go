@@ -217,6 +217,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/cameras/{id}/ptz/mount", access.CameraManage, s.getMount, "How a head is mounted"},
 		{"PUT /api/v1/cameras/{id}/ptz/mount", access.CameraManage, s.saveMount, "Say how a head is mounted: {address, zero_deg, pan_deg, tilt_low_deg, tilt_high_deg, speed_deg, no_look: [{name, from_deg, to_deg, low_deg, high_deg}]}"},
 		{"GET /api/v1/audit", access.AuditRead, s.readAudit, "Who did what, the newest first: object, username, act, from, to, limit"},
+		{"POST /api/v1/audit/walls", access.AuditRead, s.proveWalls, "Have a wall ask for everything that walls may, and look for numbers of persons in the answers; the result is on the audit"},
 		{"GET /api/v1/audit.csv", access.AuditRead, s.exportAudit, "The audit as CSV, the newest first: object, username, act, from, to"},
 		{"GET /audit", access.AuditRead, s.auditPage, ""},
 		{"POST /api/v1/cameras/{id}/links", access.CameraPlay, s.playLink, "Addresses of a camera's pictures for players that do not sign in, each with a token for this camera that expires: {ttl_s?}; RTSP, HLS, WHEP, MSE"},
@@ -362,6 +363,7 @@ const (
 
 // costly are the routes that have a budget for each account.
 var costly = map[string]bool{
+	"POST /api/v1/audit/walls":  true,
 	"GET /api/v1/export/{file}": true, "GET /api/v1/cameras/export.csv": true, "POST /api/v1/cameras/import": true,
 	"POST /api/v1/cameras/sweep": true, "POST /api/v1/cameras/{id}/test": true, "GET /api/v1/grids/{code}/sight": true,
 }

@@ -145,6 +145,7 @@ var scopes = map[string]scope{
 	"PUT /api/v1/cameras/{id}/ptz/mount":       ofCamera,
 	"POST /api/v1/cameras/{id}/links":          ofCamera,
 	"GET /api/v1/audit":                        everywhere,
+	"POST /api/v1/audit/walls":                 everywhere,
 	"GET /api/v1/audit.csv":                    everywhere,
 	"GET /audit":                               everywhere,
 	"POST /streams/{id}/whep":                  ofCamera,
