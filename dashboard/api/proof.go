@@ -178,6 +178,11 @@ func (s *Server) proofPaths(ctx context.Context, path string, cases []int64, lon
 		fill("{id}", listed(`SELECT id::text FROM alarm ORDER BY id DESC LIMIT 20`)...)
 	case strings.HasPrefix(path, "/api/v1/walls/{id}"):
 		fill("{id}", listed(`SELECT id FROM wall ORDER BY id LIMIT 5`)...)
+	case path == "/api/v1/grids/{code}/sight": // costs seconds, and tells areas
+		fill("{code}", listed(`SELECT code || '/sight?step_m=100' FROM grid WHERE level = 'grid' ORDER BY code LIMIT 1`)...)
+		for i := range paths {
+			paths[i] = strings.TrimSuffix(paths[i], "/sight")
+		}
 	case strings.HasPrefix(path, "/api/v1/grids/{code}"):
 		fill("{code}", listed(`SELECT code FROM grid ORDER BY code LIMIT 5`)...)
 	case strings.HasPrefix(path, "/api/v1/buildings/{id}"):
