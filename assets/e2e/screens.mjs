@@ -185,6 +185,16 @@ export function screens(world) {
         }, 100)
         assert.ok(kinds)
         assert.ok((await page.locator('[data-fault]').count()) >= 3, 'the texts are marked')
+
+        // Who keeps the wall reads them as a list of what to mend, beside the screen in small.
+        await visiting(world.desks, async (desks) => {
+          const { page: walls } = await deskOf(desks, 'operator')
+          await walls.goto(`${world.server.url}/walls`)
+          await walls.getByTestId('open-screens').click()
+          const fixing = walls.locator('[data-fixing="1"]')
+          for (const text of ['字太小：“planted small”', '汉字太小：“埋设小字”', '对比不足：“planted faint”', '数字太多', '画面太多']) await fixing.getByText(text).first().waitFor()
+          assert.ok((await fixing.locator('img').evaluate((image) => image.naturalWidth)) > 100, 'the screen in small')
+        })
       })
     })
   })

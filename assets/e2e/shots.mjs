@@ -160,6 +160,7 @@ async function walls(server, size) {
       for (const scene of here) {
         await server.api('POST', '/api/v1/walls/main/show', { take_over: true, scene: scene.id })
         await page.locator(`[data-scene="${scene.id}"]`).waitFor({ timeout: 60_000 })
+        await page.waitForTimeout(1_500) // near cameras are asked for once the scene stands
         await attempt(scene.id, () => until(40_000, () => page.evaluate(() => {
           const tiles = [...document.querySelectorAll('[data-camera]')]
           return tiles.filter((tile) => tile.dataset.playing === 'true').length >= tiles.length * 0.75

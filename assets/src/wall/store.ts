@@ -64,6 +64,10 @@ export interface Said {
   /** Frames that were not painted, of all that were decoded. */
   dropped: number
   decoded: number
+  /** Pixels of all pictures that are decoded in a second, millions: what the machine behind the screen is asked for. */
+  decode_mpx_s: number
+  /** The screen in small as a data: URL, pictures as they are, everything else as its box; at most 8 KiB. */
+  thumbnail: string
   faults: { kind: string; text: string; value: number; needed: number }[]
 }
 
