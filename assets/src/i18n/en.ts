@@ -806,6 +806,10 @@ const en: Messages = {
       purge: 'Purged',
     },
     detail: {
+      numbers: 'numbers',
+      cases: 'cases',
+      routes: 'routes',
+      whole: 'everything asked',
       way: 'by',
       why: 'because of',
       right: 'right',

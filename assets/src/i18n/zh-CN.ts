@@ -804,6 +804,10 @@ export default {
       purge: '清除',
     },
     detail: {
+      numbers: '号码数',
+      cases: '案卷数',
+      routes: '接口数',
+      whole: '全部访问',
       way: '方式',
       why: '原因',
       right: '权限',
