@@ -212,5 +212,22 @@ export function screens(world) {
         await leader.page.getByTestId('figure-list').waitFor()
       })
     })
+
+    it('prints the brief: the numbers of the page on sheets of A4, nothing of the page itself', async () => {
+      await visiting(world.desks, async (browser) => {
+        const leader = await leaderOf(browser)
+        await until(30_000, async () => (await leader.numbers.count()) === 7)
+        await leader.page.emulateMedia({ media: 'print' })
+        const brief = leader.page.getByTestId('brief')
+        await brief.waitFor()
+        assert.equal(await leader.page.getByTestId('numbers').isVisible(), false)
+        const open = await leader.page.locator('[data-figure="open"]').getAttribute('data-value')
+        assert.equal(await brief.locator('.numbers li').first().locator('b').innerText(), open)
+        const pdf = await leader.page.pdf({ preferCSSPageSize: true })
+        const [, width, height] = /MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/.exec(pdf.toString('latin1')).map(Number)
+        assert.deepEqual([Math.round(width), Math.round(height)], [595, 842], 'A4 in points')
+        await leader.page.emulateMedia({ media: null })
+      })
+    })
   })
 }

@@ -105,7 +105,7 @@ const en: Messages = {
   },
   time: { days: 'd ', day: '{n} d', hour: '{n} h', minute: '{n} min', second: '{n} s' },
   figures: { open: 'Open', critical: 'Critical', urgent: 'Urgent', other: 'Normal and advice', late: 'Overdue', due_soon: 'Due within the hour', reported: 'Reported today', closed: 'Closed today', on_time: 'Due in 30 days', grid: 'Open in {name}' },
-  leader: { onTime: 'On time (of {n} due)', print: 'Print', back: 'Back' },
+  leader: { brief: 'Brief', cutOff: 'As of {at}', change: 'To yesterday', number: 'Number', reportedAt: 'Reported', onTime: 'On time (of {n} due)', print: 'Print', back: 'Back' },
   wall: {
     drawer: 'Wall',
     scenes: 'Scenes',

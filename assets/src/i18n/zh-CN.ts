@@ -103,7 +103,7 @@ export default {
   },
   time: { days: '天', day: '{n} 天', hour: '{n} 小时', minute: '{n} 分', second: '{n} 秒' },
   figures: { open: '办理中', critical: '特急', urgent: '紧急', other: '一般与咨询', late: '超期', due_soon: '1 小时内到期', reported: '今日上报', closed: '今日结案', on_time: '近30天应结', grid: '{name} 办理中' },
-  leader: { onTime: '按期结案率（应结 {n}）', print: '打印', back: '返回' },
+  leader: { brief: '工作简报', cutOff: '截至 {at}', change: '较昨日', number: '案号', reportedAt: '上报', onTime: '按期结案率（应结 {n}）', print: '打印', back: '返回' },
   wall: {
     drawer: '大屏',
     scenes: '场景',
