@@ -692,6 +692,7 @@ const en: Messages = {
     assign: 'Assign',
     unassign: 'Take away: as above',
     import: 'Import Excel',
+    choose: 'Choose a file …',
     importHow: 'Export, change, choose it here: the sheets are classes, conditions, duties, bridge. It is tried first; all rows go in or none.',
     tried: 'Tried {read} rows: {written} can be written, {refused} cannot',
     taken: 'Read {read} rows, wrote {written}, refused {refused}',

@@ -690,6 +690,7 @@ export default {
     assign: '指定',
     unassign: '撤去，随上级',
     import: '导入 Excel',
+    choose: '选择文件…',
     importHow: '先导出，改好后选回：工作表为类别、立案条件、责任部门、版本对照。先试读，再写入；有一行不行就一行都不写。',
     tried: '试读 {read} 行：可写入 {written}，不行 {refused}',
     taken: '读 {read} 行，已写入 {written}，不行 {refused}',
