@@ -22,7 +22,7 @@ VERSION ?= 0.$(shell git rev-list --count HEAD 2>/dev/null || echo 0)
 REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
 STAMP = -X main.release=$(VERSION) -X main.revision=$(REVISION)
 
-.PHONY: run build test check go-test e2e storm shots stale walks bench bench-live bench-video lint-deploy gosec sbom fault fault-long fault-proxy fault-video soak-video soak-wall fuzz deb deb-test clips clean
+.PHONY: run build test check go-test e2e storm tour shots stale walks bench bench-live bench-video lint-deploy gosec sbom fault fault-long fault-proxy fault-video soak-video soak-wall fuzz deb deb-test clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -86,10 +86,15 @@ storm: build
 	$(call install,$(TEST_PACKAGES))
 	cd assets && npm run --silent storm
 
-# Pictures of every page, into assets/shots.
+# A tour of 60 cameras for half an hour: no tile may be black for over 300 ms. MINUTES=2 for a look.
+tour: build
+	$(call install,$(TEST_PACKAGES))
+	cd assets && npm run --silent tour
+
+# Pictures of every page and scene in both languages and themes at four sizes, into assets/shots; SHOTS='desk zh-CN' chooses.
 shots: build
 	$(call install,$(TEST_PACKAGES))
-	cd assets && npm run --silent shots
+	cd assets && npm run --silent shots -- $(SHOTS)
 
 # 10,000 random edits with readers beside them; each must be seen within a second (about 15 minutes).
 stale: build
