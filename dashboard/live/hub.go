@@ -158,13 +158,13 @@ func (h *Hub) Head() int64 {
 	return h.head
 }
 
-// Clients is how many websockets follow.
 // HeardAt is when a word of this node last came all the way from the database to a socket; false: none has yet.
 func (h *Hub) HeardAt() (time.Time, bool) {
 	_, at, ok := h.canary.last()
 	return at, ok
 }
 
+// Clients is how many websockets follow.
 func (h *Hub) Clients() int {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

@@ -10,6 +10,9 @@ ALTER TABLE camera
     ADD COLUMN relay text REFERENCES relay (id); -- NULL: the centre pulls it
 CREATE INDEX camera_relay ON camera (relay) WHERE relay IS NOT NULL;
 
+-- Rows that imports kept are cast back by the table's type.
+UPDATE import_change SET before = left(before, -1) || ',)' WHERE layer = 'camera' AND before IS NOT NULL;
+
 DROP TRIGGER camera_changed ON camera;
 CREATE TRIGGER camera_changed AFTER UPDATE OF name, url, sub_url, sealed, geom, bearing_deg, angle_deg, range_m, height_m, ptz, indoor, secret, purpose, pinned, switch,
     enabled, group_name, upstream, owner, maker, model, address, civil_code, ptz_type, position_type, use_type, light_type, sign, relay
