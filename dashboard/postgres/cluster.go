@@ -316,7 +316,7 @@ func (c *Cluster) launch(ctx context.Context) error {
 		return err
 	}
 	defer logfile.Close()
-	settings := []string{"-D", c.data, "-k", c.socket, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=256MB", "-c", "log_min_messages=warning"}
+	settings := []string{"-D", c.data, "-k", c.socket, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", fmt.Sprintf("shared_buffers=%dMB", c.cache()), "-c", "log_min_messages=warning"}
 	if c.config.Volatile {
 		settings = append(settings, "-c", "fsync=off", "-c", "full_page_writes=off")
 	} else {
@@ -377,6 +377,17 @@ func (c *Cluster) ready(ctx context.Context) error {
 		return err
 	}
 	return makeWAL(ctx, conn)
+}
+
+// cache is how much memory PostgreSQL keeps pages in, MB: an eighth of the machine's, from 256 to 1024. With too little a
+// writer in a storm must write old pages out before it can make new ones.
+func (c *Cluster) cache() uint64 {
+	const least, most = 256, 1024
+	var info syscall.Sysinfo_t
+	if c.config.Volatile || syscall.Sysinfo(&info) != nil {
+		return least
+	}
+	return min(max(uint64(info.Totalram)*uint64(info.Unit)>>20/8, least), most)
 }
 
 // walFiles is how many files of the write-ahead log, of 16 MB each, stand ready for a storm of cases: over 100,000 reports.
