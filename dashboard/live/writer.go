@@ -318,14 +318,15 @@ func passing(err error) bool {
 }
 
 func (w *Writer) settle(entries []*Entry) {
+	for _, e := range entries {
+		took := time.Since(e.since)
+		e.answer(nil) // first of all: they wait
+		w.wait.Observe(took.Seconds())
+	}
+	w.batches.Observe(float64(len(entries)))
 	select {
 	case w.bell <- struct{}{}:
 	default: // one call is for all that came before it
-	}
-	w.batches.Observe(float64(len(entries)))
-	for _, e := range entries {
-		w.wait.Observe(time.Since(e.since).Seconds())
-		e.answer(nil)
 	}
 }
 

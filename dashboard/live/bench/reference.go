@@ -15,11 +15,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"gridwall/dashboard/cases"
 )
 
-// reference takes reports as the product does (the same tables and rows, a token looked up every 5 s, an idempotency
-// key), with a transaction of two round
-// trips each. It differs in how an event gets its number; it hashes nothing, and checks less of the
+// reference takes reports as the product does (the same tables and rows, an event with the whole case, a token looked up
+// every 5 s, an idempotency key), with a transaction of two round trips each. It differs in how an event gets its number; it hashes nothing, and checks less of the
 // report than the product: what is compared is the way into the log.
 type reference struct {
 	pool   *pgxpool.Pool
@@ -170,9 +171,10 @@ func (r *reference) store(ctx context.Context, conn *pgx.Conn, c *reported, pref
 	if err := conn.SendBatch(ctx, &first).Close(); err != nil {
 		return "", err
 	}
-	if c.data, err = json.Marshal(map[string]any{"case": map[string]any{"id": c.id, "number": number, "flow": "incident", "state": "reported", "priority": priority,
-		"title": title, "description": description, "location": map[string]float64{"lon": lon, "lat": lat}, "grid": c.grid, "reported_at": c.at},
-		"move": map[string]any{"move": "report", "to": "reported", "at": c.at}}); err != nil {
+	file := cases.Case{ID: c.id, Number: number, Flow: "incident", FlowEdition: 1, State: "reported", Priority: cases.Priority(priority), Title: title, Description: description,
+		Location: cases.Location{Lon: lon, Lat: lat}, Grid: &c.grid, GridName: &c.grid, ReportedAt: c.at, UpdatedAt: c.at, Photos: []cases.Photo{}, Version: 1,
+		Clocks: []cases.Clock{{Stage: "verify", StartedAt: c.at, WarnAt: c.at, DueAt: c.at}, {Stage: "total", StartedAt: c.at, WarnAt: c.at, DueAt: c.at}}}
+	if c.data, err = json.Marshal(map[string]any{"case": &file, "move": cases.Entry{N: 1, At: c.at, Move: "report", To: "reported"}}); err != nil {
 		return "", err
 	}
 	var rest pgx.Batch
