@@ -15,8 +15,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"gridwall/dashboard/cases"
 )
 
 // reference takes reports as the product does (the same tables and rows, an event with the whole case, a token looked up
@@ -171,10 +169,15 @@ func (r *reference) store(ctx context.Context, conn *pgx.Conn, c *reported, pref
 	if err := conn.SendBatch(ctx, &first).Close(); err != nil {
 		return "", err
 	}
-	file := cases.Case{ID: c.id, Number: number, Flow: "incident", FlowEdition: 1, State: "reported", Priority: cases.Priority(priority), Title: title, Description: description,
-		Location: cases.Location{Lon: lon, Lat: lat}, Grid: &c.grid, GridName: &c.grid, ReportedAt: c.at, UpdatedAt: c.at, Photos: []cases.Photo{}, Version: 1,
-		Clocks: []cases.Clock{{Stage: "verify", StartedAt: c.at, WarnAt: c.at, DueAt: c.at}, {Stage: "total", StartedAt: c.at, WarnAt: c.at, DueAt: c.at}}}
-	if c.data, err = json.Marshal(map[string]any{"case": &file, "move": cases.Entry{N: 1, At: c.at, Move: "report", To: "reported"}}); err != nil {
+	clock := func(stage string) map[string]any {
+		return map[string]any{"stage": stage, "unit": "natural", "limit_s": 86400, "started_at": c.at, "warn_at": c.at, "due_at": c.at}
+	}
+	file := map[string]any{"id": c.id, "number": number, "flow": "incident", "flow_edition": 1, "state": "reported", "priority": priority, "class": nil, "class_edition": nil,
+		"class_name": nil, "condition": nil, "title": title, "description": description, "address": "", "location": map[string]float64{"lon": lon, "lat": lat},
+		"grid": c.grid, "grid_name": c.grid, "department": nil, "department_name": nil, "camera": nil, "reported_at": c.at, "updated_at": c.at, "closed_at": nil, "rating": nil,
+		"returns": 0, "photos": []any{}, "clocks": []any{clock("verify"), clock("total")}, "version": 1}
+	move := map[string]any{"move": "report", "from": nil, "to": "reported", "by": map[string]any{"name": "bench", "role": "admin"}, "at": c.at, "note": nil}
+	if c.data, err = json.Marshal(map[string]any{"case": file, "move": move}); err != nil {
 		return "", err
 	}
 	var rest pgx.Batch
