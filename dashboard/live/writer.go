@@ -170,6 +170,9 @@ func (w *Writer) Run(ctx context.Context) error {
 	}
 }
 
+// ringPause is how long one call to the readers is for what is committed after it, too: to call costs more than to read.
+const ringPause = 5 * time.Millisecond
+
 // ring wakes the readers after a commit, by a connection of its own: within the transaction it would be a twentieth of a
 // lone change's time. A call that is lost costs them the second until they look by themselves.
 func (w *Writer) ring(ctx context.Context) {
@@ -193,6 +196,7 @@ func (w *Writer) ring(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			w.log.Warn("readers not woken, they look every second", "error", err)
 		}
+		rest(ctx, ringPause)
 	}
 }
 

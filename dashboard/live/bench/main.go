@@ -79,9 +79,9 @@ func run(ctx context.Context, args []string) error {
 		parts = []string{"push", "stalled", "return", "ingest", "overload"}
 	}
 	for _, part := range parts {
-		do := map[string]func(context.Context) error{"push": h.push, "stalled": h.stalled, "return": h.comeBack, "ingest": h.ingest, "overload": h.overload, "profile": h.profile}[part]
+		do := map[string]func(context.Context) error{"push": h.push, "stalled": h.stalled, "return": h.comeBack, "ingest": h.ingest, "alone": h.alone, "overload": h.overload, "profile": h.profile}[part]
 		if do == nil {
-			return errors.New("measure push, stalled, return, ingest, overload or all, or take a profile")
+			return errors.New("measure push, stalled, return, ingest, alone, overload or all, or take a profile")
 		}
 		if err := do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", part, err)
