@@ -88,14 +88,15 @@ keys AS (
     INSERT INTO idempotency (account, key, sum, case_id, seq, at)
     SELECT account, key, sum, id, seq, $1
     FROM unnest($29::int[], $30::text[], $31::bytea[], $32::bigint[], $33::bigint[]) AS k (account, key, sum, id, seq))
-INSERT INTO case_serial (prefix, last) SELECT * FROM unnest($34::text[], $35::int[])
+INSERT INTO case_serial (prefix, last) SELECT * FROM unnest($34::text[], $35::int[]) AS s (prefix, last)
 ON CONFLICT (prefix) DO UPDATE SET last = EXCLUDED.last
 RETURNING setval('case_file_id_seq', GREATEST($36, (SELECT last_value FROM case_file_id_seq)))` // ids that were guessed are taken
 
 // queue stores the rows, and the last serial number of each prefix.
 func (r *reportRows) queue(b *live.Batch, serials map[string]int) {
 	t, k := r.clocks, r.keys
-	b.Queue(storeReports, r.at, r.ids, r.numbers, r.flows, r.editions, r.states, r.priorities, r.classes, r.classEditions, r.conditions, r.titles, r.descriptions, r.addresses,
+	n := len(r.ids)
+	b.Queue(live.Few(storeReports, n, n, len(t.ids), len(k.ids), len(serials)), r.at, r.ids, r.numbers, r.flows, r.editions, r.states, r.priorities, r.classes, r.classEditions, r.conditions, r.titles, r.descriptions, r.addresses,
 		r.lons, r.lats, r.grids, r.cameras, r.reporters,
 		r.moves, r.accounts, r.roles,
 		t.ids, t.stages, t.units, t.limits, t.startedAt, t.warnAt, t.dueAt,

@@ -65,12 +65,12 @@ func (e Event) Topic() string {
 
 const (
 	lockHead = `SELECT seq, hash FROM event_head FOR UPDATE`
-	// lockHeadAt fails, by a division by zero, where the head has moved on.
-	lockHeadAt  = `WITH h AS (SELECT FROM event_head WHERE seq = $1 AND hash = $2 FOR UPDATE) SELECT 1 / count(*) FROM h`
-	moveHead    = `UPDATE event_head SET seq = $1, hash = $2`
-	insertEvent = `INSERT INTO event (seq, type, at, grid, needs, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)`
-	ensureMonth = `SELECT event_month($1)`
-	wake        = `SELECT pg_notify('event', '')`
+	moveHead = `UPDATE event_head SET seq = $1, hash = $2`
+	// moveHeadFrom locks the head and moves it; it fails, by a division by zero, where the head has moved on.
+	moveHeadFrom = `WITH h AS (UPDATE event_head SET seq = $3, hash = $4 WHERE seq = $1 AND hash = $2 RETURNING 1) SELECT 1 / count(*) FROM h`
+	insertEvent  = `INSERT INTO event (seq, type, at, grid, needs, data, hash) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	ensureMonth  = `SELECT event_month($1)`
+	wake         = `SELECT pg_notify('event', '')`
 	// hurry ends a transaction whose node stopped while it held the head: nobody could write until it went on.
 	hurry = `SET LOCAL idle_in_transaction_session_timeout = '3s'`
 )

@@ -334,13 +334,11 @@ func (w *Writer) settle(entries []*Entry) {
 	}
 }
 
-// appendEvents stores the events and moves the head, as insertEvent and moveHead do, in one statement.
+// appendEvents stores the events, as insertEvent does, in one statement.
 const appendEvents = `
-WITH stored AS (
-    INSERT INTO event (seq, type, at, grid, needs, data, hash)
-    SELECT seq, type, at, grid, needs, data::json, hash
-    FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bytea[]) AS e (seq, type, at, grid, needs, data, hash))
-UPDATE event_head SET seq = $8, hash = $9`
+INSERT INTO event (seq, type, at, grid, needs, data, hash)
+SELECT seq, type, at, grid, needs, data::json, hash
+FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::bytea[]) AS e (seq, type, at, grid, needs, data, hash)`
 
 // unshared is how long a round trip to the head takes at most when nobody else holds it, and asking is what each change
 // that is asked about by the same one adds.
@@ -386,6 +384,7 @@ func (w *Writer) try(ctx context.Context, entries *[]*Entry, alone bool) (*Batch
 	if len(b.rows.seqs) == 0 {
 		return nil, w.rollback(ctx, nil)
 	}
+	b.Queue(moveHead, b.head.seq, b.head.hash)
 	return w.store(ctx, b, "COMMIT")
 }
 
@@ -405,13 +404,14 @@ func (w *Writer) guess(ctx context.Context, entries []*Entry) (b *Batch, done bo
 		return nil, false, nil
 	}
 	b = &Batch{head: w.last, months: map[time.Time]bool{}}
-	b.Queue(lockHeadAt, b.head.seq, b.head.hash)
+	b.Queue(moveHeadFrom, w.last.seq, w.last.hash, nil, nil) // first of all; where to is known once all are decided
 	for _, decide := range decisions {
 		decide(b)
 	}
 	if len(b.rows.seqs) == 0 {
 		return nil, false, nil
 	}
+	b.QueuedQueries[0].Arguments = []any{w.last.seq, w.last.hash, b.head.seq, b.head.hash}
 	b, err = w.store(ctx, b)
 	return b, err == nil || w.conn.IsClosed(), err
 }
@@ -426,7 +426,7 @@ func (w *Writer) store(ctx context.Context, b *Batch, after ...string) (*Batch, 
 		}
 	}
 	r := b.rows
-	b.Queue(appendEvents, r.seqs, r.types, r.ats, r.grids, r.needs, r.data, r.hashes, b.head.seq, b.head.hash)
+	b.Queue(Few(appendEvents, len(r.seqs)), r.seqs, r.types, r.ats, r.grids, r.needs, r.data, r.hashes)
 	for _, sql := range after {
 		b.Queue(sql)
 	}
