@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/tidwall/gjson"
 
 	"gridwall/dashboard/live"
 )
@@ -64,20 +65,19 @@ func (c *Case) row() (live.Row, error) {
 	return row, err
 }
 
-// applyRows takes the case out of case.reported, case.moved and whatever else carries one.
+// applyRows takes the case out of case.reported, case.moved and whatever else carries one. The log holds what encoding/json
+// wrote: it is cut, not read again, as this is done for each event under the hub's lock.
 func applyRows(e live.Event) []live.Row {
-	var told struct {
-		Case json.RawMessage `json:"case"`
-	}
-	var c struct {
-		ID       int64   `json:"id"`
-		ClosedAt *string `json:"closed_at"`
-	}
-	if json.Unmarshal(e.Data, &told) != nil || told.Case == nil || json.Unmarshal(told.Case, &c) != nil || c.ID == 0 {
+	told := gjson.GetBytes(e.Data, "case")
+	if !told.IsObject() {
 		return nil
 	}
-	row := live.Row{Key: strconv.FormatInt(c.ID, 10), Grid: e.Grid, Needs: e.Needs, Data: told.Case}
-	if c.ClosedAt != nil {
+	fields := gjson.GetMany(told.Raw, "id", "closed_at")
+	if fields[0].Int() == 0 {
+		return nil
+	}
+	row := live.Row{Key: fields[0].Raw, Grid: e.Grid, Needs: e.Needs, Data: json.RawMessage(told.Raw)}
+	if fields[1].Type == gjson.String {
 		row.Data = nil
 	}
 	return []live.Row{row}
