@@ -58,6 +58,16 @@ export function wall(world) {
       })
     }
 
+    it('shows six advancing pictures as soon as they are decoded, where it asks for the lowest delay', async () => {
+      const ids = await sixLive(world.server)
+      await browsing(world.server, async (browser) => {
+        const wall = await WallPage.open(browser, '&video=codecs')
+        await advancing(wall, ids)
+        const tracks = await wall.page.locator('video').evaluateAll((videos) => videos.map((video) => video.srcObject?.getVideoTracks()[0]?.constructor.name))
+        assert.deepEqual(tracks, ids.map(() => 'MediaStreamTrackGenerator'))
+      })
+    })
+
     it('shows a case on map and ticker within a second of its report', async () => {
       const { grids } = await world.server.api('GET', '/api/v1/grids')
       const places = grids.filter((grid) => grid.level === 'grid').map((grid) => grid.label)

@@ -1,5 +1,5 @@
 import { codecName } from './codec'
-import { StreamError, type Play, type StreamFailure } from './player'
+import { StreamError, type Play, type Screen, type StreamFailure } from './player'
 
 type Control = { mime: string } | { error: { code: string; zh: string; en: string } }
 
@@ -54,7 +54,7 @@ export const playMse: Play = async (video, id, signal, told) => {
 }
 
 /** One MediaSource: appends in order, keeps at the live edge, trims what was played. */
-export class Sink {
+export class Sink implements Screen {
   readonly mime: string
   readonly #video: HTMLVideoElement
   readonly #source = new MediaSource()

@@ -2,8 +2,9 @@ import { reconnectDelay } from '../live/feed'
 import { Budget } from './budget'
 import { codecName, profileFor, type Profile } from './codec'
 import { Speaker } from './g711'
+import { Decoder } from './decoder'
 import { Sink } from './mse'
-import { StreamError, type Play, type StreamFailure } from './player'
+import { StreamError, type Play, type Screen, type StreamFailure } from './player'
 import { recordFlag, records, recordKind, type Camera } from './records'
 
 /**
@@ -165,12 +166,20 @@ function importance(video: HTMLVideoElement): number {
   return Math.round((width * height) / 1_000)
 }
 
+type MakeScreen = new (video: HTMLVideoElement, mime: string, fail: (failure: StreamFailure) => void) => Screen
+
+/** Plays from the page's socket by way of a MediaSource: a little behind, and smooth. */
+export const playPage: Play = (video, id, signal, told) => play(Sink, video, id, signal, told)
+
+/** Plays from the page's socket by WebCodecs: as soon as it is here. */
+export const playCodecs: Play = (video, id, signal, told) => play(Decoder, video, id, signal, told)
+
 /**
  * Plays a camera from the page's socket. A tile that is scrolled out of sight gets keyframes only, a small one the sub-stream;
  * so does one whose main stream this browser cannot decode. Sound comes while the video is not muted.
  */
-export const playPage: Play = async (video, id, signal, told) => {
-  let sink: Sink | undefined
+async function play(make: MakeScreen, ...[video, id, signal, told]: Parameters<Play>): Promise<void> {
+  let screen: Screen | undefined
   let speaker: Speaker | undefined
   let undecodable = false
   const profile = (): Profile => (undecodable ? 'sub' : profileFor(video.getBoundingClientRect().height, devicePixelRatio))
@@ -226,16 +235,16 @@ export const playPage: Play = async (video, id, signal, told) => {
               clearTimeout(again)
               lost = 0
               told.sound(record.sound)
-              if (renew || sink?.mime !== record.mime) {
+              if (renew || screen?.mime !== record.mime) {
                 renew = false
-                sink?.close()
-                sink = new Sink(video, record.mime, fail)
+                screen?.close()
+                screen = new make(video, record.mime, fail)
               }
-              sink.append(record.data)
+              screen.append(record.data)
               break
             case recordKind.fragment:
               told.still((record.flags & recordFlag.still) !== 0)
-              sink?.append(record.data)
+              screen?.append(record.data)
               break
             case recordKind.sound:
               speaker ??= new Speaker()
@@ -294,6 +303,6 @@ export const playPage: Play = async (video, id, signal, told) => {
     speaker?.close()
     page.remove(stream)
     left()
-    sink?.close()
+    screen?.close()
   }
 }

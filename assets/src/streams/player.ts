@@ -1,11 +1,11 @@
 import { Problem } from '../access/http'
 import type { Named } from '../i18n'
 import { playMse } from './mse'
-import { playPage } from './page'
+import { playCodecs, playPage } from './page'
 import { playWhep } from './whep'
 
-/** page: with all other tiles over one socket; whep: WebRTC; mse: a socket of its own. */
-export type Transport = 'page' | 'whep' | 'mse'
+/** page: with all other tiles over one socket; codecs: the same, shown without a buffer; whep: WebRTC; mse: a socket of its own. */
+export type Transport = 'page' | 'codecs' | 'whep' | 'mse'
 
 /** Why there is no picture. Words come from the server; `code` picks the page's own where it has none. */
 export interface StreamFailure {
@@ -30,10 +30,17 @@ export type StreamStatus =
   | { kind: 'stalled'; transport: Transport }
   | { kind: 'failed'; failure: StreamFailure }
 
+/** What turns an init segment and fragments into a picture. */
+export interface Screen {
+  readonly mime: string
+  append(data: Uint8Array<ArrayBuffer>): void
+  close(): void
+}
+
 /** One attempt over one transport. It ends by throwing, or when `signal` aborts. */
 export type Play = (video: HTMLVideoElement, id: string, signal: AbortSignal, told: Told) => Promise<void>
 
-const plays: Record<Transport, Play> = { page: playPage, whep: playWhep, mse: playMse }
+const plays: Record<Transport, Play> = { page: playPage, codecs: playCodecs, whep: playWhep, mse: playMse }
 
 /** No decoded frame for this long: the picture stands still. */
 const stalledMs = 4_000
