@@ -55,7 +55,8 @@ export function access(world) {
       await browsing(server, async (browser) => {
         browser.expect(/401/)
         const { page } = await deskOf(browser, 'duty_leader')
-        await page.getByTestId('account').click()
+        await page.getByTestId('menu').click()
+        await page.locator('[data-page="/account"]').click()
         const factor = page.getByTestId('factor')
         await factor.locator('input[type=password]').fill(leader.password)
         await factor.locator('button[type=submit]').click()

@@ -141,6 +141,7 @@ export function alarms(world) {
         assert.ok(activations >= 60, `${activations} activations`)
         await desk.page.locator(`[data-top="${rules[0].id}"]`).waitFor()
         await desk.page.getByTestId('spark').locator('rect.flood').first().waitFor({ state: 'attached' })
+        await desk.page.getByTestId('menu').click()
         await desk.page.getByTestId('locale').click()
         await desk.page.getByRole('heading', { name: 'Alarm self-check' }).waitFor()
       })

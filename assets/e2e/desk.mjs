@@ -108,6 +108,7 @@ export function desk(world) {
         const { page } = await deskOf(browser, 'operator')
         await page.evaluate(() => (window.untouched = true))
         await page.getByRole('heading', { name: '案卷队列' }).waitFor()
+        await page.getByTestId('menu').click()
         await page.getByTestId('locale').click()
         await page.getByRole('heading', { name: 'Cases' }).waitFor()
         const dark = await page.evaluate(() => getComputedStyle(document.body).backgroundColor)

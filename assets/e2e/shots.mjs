@@ -18,7 +18,9 @@ const themes = ['dark', 'light']
 /** What a desk shows, and how one comes there from the page before. */
 const desk = [
   ['desk', async (page) => page.getByTestId('queue').locator('li').first().waitFor()],
+  ['desk-menu', async (page) => page.getByTestId('menu').click()],
   ['desk-case', async (page) => {
+    await page.keyboard.press('Escape')
     for (let n = 0; n < 3; n += 1) await page.keyboard.press('j')
     await page.getByTestId('timeline').locator('li').first().waitFor()
     await page.keyboard.press('v')
@@ -70,6 +72,7 @@ const pages = [
   ['audit', 'admin', '/audit', async () => undefined],
   ['leader', 'admin', '/leader', async (page) => page.locator('[data-testid="numbers"] li').first().waitFor()],
   ['evaluation', 'admin', '/evaluation', async () => undefined],
+  ['catalogue', 'admin', '/catalogue', async (page) => page.locator('[data-testid="matrix"] td').first().waitFor()],
   ['account', 'admin', '/account', async () => undefined],
   ['enrol', 'admin', '/enrol', async () => undefined],
   ['screen', 'admin', '/screen', async () => undefined],

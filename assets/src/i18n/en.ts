@@ -32,7 +32,6 @@ const en: Messages = {
   account: {
     title: 'My account',
     what: 'Where you are signed in, password, second factor',
-    back: 'Back',
     factorMissing: 'Your role needs a second factor: set one up to go on',
     sessions: 'Signed in',
     limits: 'ends after {idle} h unused, {longest} h at most',
@@ -105,6 +104,7 @@ const en: Messages = {
   },
   time: { days: 'd ', day: '{n} d', hour: '{n} h', minute: '{n} min', second: '{n} s' },
   figures: { open: 'Open', critical: 'Critical', urgent: 'Urgent', other: 'Normal and advice', late: 'Overdue', due_soon: 'Due within the hour', reported: 'Reported today', closed: 'Closed today', on_time: 'Due in 30 days', grid: 'Open in {name}' },
+  pages: { title: 'Pages', desk: 'Desk', leader: 'Situation', light: 'Light theme', dark: 'Dark theme', signOut: 'Sign out' },
   leader: { brief: 'Brief', cutOff: 'As of {at}', change: 'To yesterday', number: 'Number', reportedAt: 'Reported', onTime: 'On time (of {n} due)', print: 'Print', back: 'Back' },
   wall: {
     drawer: 'Wall',
@@ -304,7 +304,7 @@ const en: Messages = {
     byPriority: 'By priority',
     byState: 'By state',
     anyState: 'Any state',
-    text: 'Title, number, grid, department',
+    text: 'Title, number, grid, office',
     more: '{n} more: narrow them down with a filter',
     none: 'No open cases',
     noneFiltered: 'Nothing matches',
@@ -444,7 +444,6 @@ const en: Messages = {
   },
   registry: {
     title: 'Camera registry',
-    desk: 'Back to the desk',
     count: '{shown} of {total}',
     search: 'Name, id, address, pinyin initials',
     all: 'All',
@@ -533,7 +532,7 @@ const en: Messages = {
     },
   },
   search: {
-    hint: 'Search cases, grids, buildings, cameras',
+    hint: 'Case, grid, building, camera',
     none: 'Nothing found',
     type: { building: 'Building', grid: 'Grid', camera: 'Camera', case: 'Case' },
   },
@@ -543,9 +542,6 @@ const en: Messages = {
     whistleFor: 'For case {number}',
     whistled: 'Whistle {number}: choose the departments',
     close: 'Close',
-    signOut: 'Sign out',
-    light: 'Light',
-    dark: 'Dark',
     toneOn: 'Tone on',
     toneOff: 'Tone off',
     noCases: 'This account handles no cases',
@@ -601,7 +597,6 @@ const en: Messages = {
   check: {
     title: 'Alarm self-check',
     standard: 'Against EEMUA 191 and ISA-18.2',
-    desk: 'Back to the desk',
     range: { h8: '8 hours', h24: '24 hours', d7: '7 days' },
     target: 'target ≤ {n}',
     light: { green: 'Met', yellow: 'High', red: 'Exceeded', grey: 'Too few' },
@@ -707,7 +702,6 @@ const en: Messages = {
   },
   evaluation: {
     title: 'Evaluation',
-    desk: 'Desk',
     kinds: { all: 'All', part: 'Parts', matter: 'Matters' },
     period: { week: 'This week', month: 'This month', days30: '30 days', year: 'This year' },
     from: 'From',
@@ -742,7 +736,6 @@ const en: Messages = {
   audit: {
     title: 'Audit',
     what: 'Who did what and when; every row is in the signed chain of the log',
-    leave: 'Sign out',
     username: 'Account',
     act: 'Act',
     all: 'All',

@@ -30,7 +30,6 @@ export default {
   account: {
     title: '我的账号',
     what: '登录设备、密码、动态口令',
-    back: '返回',
     factorMissing: '您的角色必须启用动态口令，设置后方可继续',
     sessions: '已登录设备',
     limits: '闲置 {idle} 小时或满 {longest} 小时自动退出',
@@ -103,6 +102,7 @@ export default {
   },
   time: { days: '天', day: '{n} 天', hour: '{n} 小时', minute: '{n} 分', second: '{n} 秒' },
   figures: { open: '办理中', critical: '特急', urgent: '紧急', other: '一般与咨询', late: '超期', due_soon: '1 小时内到期', reported: '今日上报', closed: '今日结案', on_time: '近30天应结', grid: '{name} 办理中' },
+  pages: { title: '页面', desk: '坐席', leader: '态势总览', light: '浅色', dark: '深色', signOut: '退出' },
   leader: { brief: '工作简报', cutOff: '截至 {at}', change: '较昨日', number: '案号', reportedAt: '上报', onTime: '按期结案率（应结 {n}）', print: '打印', back: '返回' },
   wall: {
     drawer: '大屏',
@@ -442,7 +442,6 @@ export default {
   },
   registry: {
     title: '摄像机台账',
-    desk: '返回坐席',
     count: '{shown} / {total} 路',
     search: '名称、编号、地址、拼音首字母',
     all: '全部',
@@ -541,9 +540,6 @@ export default {
     whistleFor: '由案卷 {number} 发起',
     whistled: '吹哨 {number}：请选择部门',
     close: '关闭',
-    signOut: '退出',
-    light: '浅色',
-    dark: '深色',
     toneOn: '提示音开',
     toneOff: '提示音关',
     noCases: '本账号不办理案卷',
@@ -599,7 +595,6 @@ export default {
   check: {
     title: '报警自检',
     standard: '对照 EEMUA 191 与 ISA-18.2',
-    desk: '回到指挥台',
     range: { h8: '8 小时', h24: '24 小时', d7: '7 天' },
     target: '目标 ≤ {n}',
     light: { green: '达标', yellow: '偏高', red: '超标', grey: '样本不足' },
@@ -705,7 +700,6 @@ export default {
   },
   evaluation: {
     title: '考核评价',
-    desk: '坐席',
     kinds: { all: '全部', part: '部件', matter: '事项' },
     period: { week: '本周', month: '本月', days30: '近 30 天', year: '今年' },
     from: '起',
@@ -740,7 +734,6 @@ export default {
   audit: {
     title: '审计',
     what: '谁在何时做了什么；每一行都在签名日志链内',
-    leave: '退出',
     username: '账号',
     act: '操作',
     all: '全部',
