@@ -3,6 +3,7 @@ package dashboard_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"gridwall/dashboard/access"
@@ -89,6 +90,35 @@ func TestTheNearestOfficerOnDutyIsNamedAndWhoIsOffIsStoodInFor(t *testing.T) {
 	a := h.ask(access.Wall, "GET", fmt.Sprintf("/api/v1/cases/%d", id), nil)
 	if err := json.Unmarshal(a.body, &wall); err != nil || wall["officers"] != nil {
 		t.Errorf("a wall names an officer: %s %v", a.body, err)
+	}
+}
+
+func TestAWallListsAsManyOfficersOnDutyAsItCountsAndNamesNobody(t *testing.T) {
+	h := open(t)
+	if _, err := h.pool.Exec(t.Context(), `INSERT INTO officer (code, name, post, phone, grid, on_duty) VALUES
+		('A', '甲某某', '网格员', '13800001111', '150621901001001', false), ('B', '乙某某', '网格员', '13800002222', '150621901001002', true), ('C', '丙某某', '专职', '', NULL, true)`); err != nil {
+		t.Fatal(err)
+	}
+	var at struct{ Officers map[string]int }
+	h.must(access.Wall, "GET", "/api/v1/situation", nil, &at)
+	a := h.ask(access.Wall, "GET", "/api/v1/officers/duty", nil)
+	var got struct {
+		Officers []struct {
+			Post     string
+			Grid     *string
+			GridName *string `json:"grid_name"`
+		}
+	}
+	if err := json.Unmarshal(a.body, &got); err != nil {
+		t.Fatalf("%s: %v", a.body, err)
+	}
+	if len(got.Officers) != 2 || at.Officers["on_duty"] != 2 || *got.Officers[0].GridName != "二网格" || got.Officers[0].Post != "网格员" || got.Officers[1].Grid != nil {
+		t.Errorf("%+v, counted %v", got, at.Officers)
+	}
+	for _, person := range []string{"乙某某", "丙某某", "2222"} {
+		if strings.Contains(string(a.body), person) {
+			t.Errorf("the list names a person: %s", a.body)
+		}
 	}
 }
 

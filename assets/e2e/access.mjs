@@ -63,6 +63,7 @@ export function access(world) {
         const secret = await page.getByTestId('secret').innerText()
         await factor.locator('input').fill(authenticator(secret, -1))
         await factor.locator('button[type=submit]').click()
+        await page.getByTestId('recovery').locator('li').first().waitFor()
         const recovery = await page.getByTestId('recovery').locator('li').allInnerTexts()
         assert.equal(recovery.length, 10)
 

@@ -61,9 +61,6 @@ export function accessibility(world) {
         browser.expect(/503 .*\/whep/)
         const { page } = await deskOf(browser, 'operator')
         await look(page, 'desk')
-        await page.getByTestId('menu').click()
-        await look(page, 'menu')
-        await page.keyboard.press('Escape')
         await page.keyboard.press('j')
         await page.getByTestId('timeline').locator('li').first().waitFor()
         await page.keyboard.press('v')
@@ -90,6 +87,9 @@ export function accessibility(world) {
           await page.waitForTimeout(500)
           await look(page, type)
         }
+        await page.getByTestId('menu').click()
+        await look(page, 'menu')
+        await page.keyboard.press('Escape')
       })))
 
     for (const [role, path, ready] of [

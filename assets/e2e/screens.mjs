@@ -16,32 +16,40 @@ export const plain = (id) => ({
   tiles: [{ id: 'numbers', at: [0, 0, 120, 60], content: { kind: 'situation' } }, { id: 'ticker', at: [120, 0, 120, 120], content: { kind: 'ticker' } }],
 })
 
-/** The numbers that open a list: eight of the situation, twelve of the ranking. */
+/** Every kind of tile that counts something. */
 export const numbers = {
   revision: 0,
   title: { zh: '数字', en: 'Numbers' },
   layout: 'free',
-  tiles: [{ id: 'numbers', at: [0, 0, 60, 40], content: { kind: 'situation' } }, { id: 'ranking', at: [0, 40, 100, 80], content: { kind: 'ranking' } }],
+  tiles: [
+    { id: 'numbers', at: [0, 0, 60, 40], content: { kind: 'situation' } },
+    { id: 'ranking', at: [0, 40, 100, 80], content: { kind: 'ranking' } },
+    { id: 'trend', at: [60, 0, 60, 40], content: { kind: 'trend' } },
+    { id: 'duty', at: [100, 40, 60, 80], content: { kind: 'duty' } },
+  ],
 }
 
 /** Opens each number's list; it has as many rows as the number says. */
 async function walkNumbers(page, numbers) {
-  for (const number of await numbers.all()) {
+  const walked = await numbers.evaluateAll((all) => all.map((number) => number.dataset.figure))
+  for (const [n, figure] of walked.entries()) {
+    const number = numbers.nth(n)
     await number.click()
-    const figure = await number.getAttribute('data-figure')
     const list = page.locator(`[data-testid="figure-list"][data-figure="${figure}"][data-count]`)
     await list.waitFor({ timeout: 60_000 })
     // A clock that runs out between number and list moves both; they agree again with the next look.
     await until(60_000, async () => {
       const count = await list.getAttribute('data-count')
-      if ((await number.getAttribute('data-value')) === count && (await list.locator('[data-case]').count()) === Number(count)) return true
+      if ((await number.getAttribute('data-value')) === count && (await list.locator('[data-row]').count()) === Number(count)) return true
       await number.click()
       await number.click()
       await list.waitFor({ timeout: 60_000 })
       return false
     }, 500)
     await number.click()
+    await list.waitFor({ state: 'detached' })
   }
+  return walked
 }
 
 export function screens(world) {
@@ -72,7 +80,9 @@ export function screens(world) {
           await desk.page.mouse.move(target.x + target.width / 2, target.y + target.height / 2, { steps: 8 })
           const let_go = Date.now()
           await desk.page.mouse.up()
-          t.diagnostic(`drag to tile: ${(await seen) - let_go} ms`)
+          const tookMs = (await seen) - let_go
+          t.diagnostic(`drag to tile: ${tookMs} ms`)
+          assert.ok(tookMs < 1_000, `${tookMs} ms from the desk to the tile`)
           await desk.page.getByTestId('holder').filter({ hasText: '正在控制' }).waitFor()
           await desk.page.getByTestId('alive').waitFor({ timeout: 60_000 })
           // Undo puts the scene's own content back.
@@ -84,9 +94,11 @@ export function screens(world) {
           const died = Date.now()
           await until(60_000, async () => {
             const { alarms } = await world.server.api('GET', '/api/v1/alarms?source=screen')
-            return alarms.length > 0
+            return alarms.some((alarm) => alarm.source.id === 'main/1' && alarm.active)
           }, 100)
-          t.diagnostic(`death to alarm: ${Date.now() - died} ms`)
+          const alarmMs = Date.now() - died
+          t.diagnostic(`death to alarm: ${alarmMs} ms`)
+          assert.ok(alarmMs < 10_000, `${alarmMs} ms from death to alarm`)
           await desk.page.getByTestId('dead').waitFor({ timeout: 60_000 })
         })
       } finally {
@@ -123,19 +135,25 @@ export function screens(world) {
           await show(world.server, { scene: 'plain-b' })
           const [a, b] = await Promise.all(switched)
           t.diagnostic(`two screens switched ${Math.abs(a - b)} ms apart`)
+          assert.ok(Math.abs(a - b) <= 100, `${Math.abs(a - b)} ms apart`)
           const revisions = await Promise.all(pages.map(({ page }) => page.getByTestId('wall').getAttribute('data-revision')))
           assert.equal(revisions[0], revisions[1], 'both stand on one order')
         })
       })
     })
 
-    it('opens for every number of the situation and of the ranking a list of the same count', async () => {
+    it('opens for every number on it a list of the same count', async (t) => {
       await show(world.server, { scene: 'plain-numbers' })
       await visiting(world.walls, async (browser) => {
         const { page } = await WallPage.openAnyScene(browser)
-        const numbers = page.getByTestId('stage').locator('[data-tile] [data-figure]')
-        await until(60_000, async () => (await numbers.count()) === 20)
-        await walkNumbers(page, numbers)
+        // Eight of the situation, twelve grids with what is late in them, two of the header and of who is on duty, and each hour of the day so far.
+        const numbers = page.locator('[data-figure][data-value]')
+        await until(60_000, async () => (await numbers.count()) > 36)
+        const walked = await walkNumbers(page, numbers)
+        const of = (kind) => walked.filter((figure) => figure.split(':')[0] === kind).length
+        assert.deepEqual([of('grid'), of('late'), of('cameras'), of('officers')], [12, 13, 2, 2])
+        assert.ok(of('reported') > 1 && of('closed') > 0, JSON.stringify(walked))
+        t.diagnostic(`numbers walked on the wall: ${walked.length}`)
       })
     })
 
@@ -200,11 +218,28 @@ export function screens(world) {
   })
 
   describe('the leader', () => {
-    it('opens for every number a list of the same count, down to the timeline', async () => {
+    it('opens for every number a list of the same count, down to the timeline', async (t) => {
       await visiting(world.desks, async (browser) => {
         const leader = await leaderOf(browser)
         await until(30_000, async () => (await leader.numbers.count()) === 7)
-        await walkNumbers(leader.page, leader.numbers)
+        const beside = leader.page.locator('.page-head [data-figure]')
+        const walked = [...(await walkNumbers(leader.page, leader.numbers)), ...(await walkNumbers(leader.page, beside))]
+        // Trend and ranking give way to the list that they open.
+        const side = leader.page.locator('.side [data-figure][data-value]')
+        for (let n = 0; n < (await side.count()); n += 1) {
+          const figure = await side.nth(n).getAttribute('data-figure')
+          const value = await side.nth(n).getAttribute('data-value')
+          await side.nth(n).click()
+          const list = leader.page.locator(`[data-testid="figure-list"][data-figure="${figure}"][data-count]`)
+          await list.waitFor({ timeout: 60_000 })
+          assert.equal(await list.getAttribute('data-count'), value, figure)
+          assert.equal(await list.locator('[data-row]').count(), Number(value), figure)
+          await leader.page.keyboard.press('Escape')
+          await list.waitFor({ state: 'detached' })
+          walked.push(figure)
+        }
+        assert.ok(walked.length > 33, walked.join())
+        t.diagnostic(`numbers walked by the leader: ${walked.length}`)
         await leader.numbers.first().click()
         await leader.page.getByTestId('figure-list').locator('[data-case]').first().click()
         await leader.page.getByTestId('leader-case').getByTestId('timeline').locator('li').first().waitFor({ timeout: 30_000 })

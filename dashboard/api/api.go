@@ -151,6 +151,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/catalogue/coverage", access.CaseRead, s.catalogueCoverage, "Which department answers for each class in each grid below one: grid"},
 		{"PUT /api/v1/catalogue/duties", access.CatalogueManage, s.assignDuty, "Say who answers for a class in a grid and below it: {class, grid, department}; grid empty: everywhere; department empty: the grid above says"},
 		{"GET /api/v1/departments", access.CaseRead, s.departments, "The departments that cases go to"},
+		{"GET /api/v1/officers/duty", access.CaseRead, s.officersOnDuty, "The officers on duty: post and grid, nobody's name"},
 		{"GET /api/v1/situation", access.CaseRead, s.situation, "The numbers of the wall"},
 
 		{"GET /api/v1/evaluation", access.EvaluationRead, s.evaluate, "Indicators, counts with their lists, and the score of 100: from, to (days, default the last 30), one of area, department, post, collector, kind"},

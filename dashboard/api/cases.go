@@ -402,6 +402,14 @@ func (s *Server) departments(w http.ResponseWriter, r *http.Request, _ access.Id
 	return writeJSON(w, map[string]any{"departments": list})
 }
 
+func (s *Server) officersOnDuty(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	list, err := s.Roster.OnDuty(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, map[string]any{"officers": list})
+}
+
 func (s *Server) situation(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
 	now, err := s.Cases.Situation(r.Context())
 	if err != nil {

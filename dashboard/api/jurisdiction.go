@@ -78,6 +78,7 @@ var scopes = map[string]scope{
 	"PUT /api/v1/catalogue/duties":     everywhere,
 	"GET /catalogue":                   everywhere,
 	"GET /api/v1/departments":          everywhere,
+	"GET /api/v1/officers/duty":        everywhere, // posts and grids; no person
 	"GET /api/v1/situation":            everywhere, // counts; no case and no person
 
 	"GET /api/v1/evaluation":          rows,

@@ -68,6 +68,28 @@ func (r *Room) Duty(ctx context.Context) (total, onDuty int, err error) {
 	return total, onDuty, err
 }
 
+// Duty is what an officer on duty is there for, and where. It names nobody: a wall shows it.
+type Duty struct {
+	Post     string  `json:"post"`
+	Grid     *string `json:"grid"` // its code; nil: of no grid
+	GridName *string `json:"grid_name"`
+}
+
+const onDuty = `
+SELECT o.post, g.code, g.name
+FROM officer AS o LEFT JOIN grid AS g ON g.code = o.grid
+WHERE o.on_duty
+ORDER BY o.grid, o.code`
+
+// OnDuty are the officers that Duty counts as on duty, by grid.
+func (r *Room) OnDuty(ctx context.Context) ([]Duty, error) {
+	rows, err := r.pool.Query(ctx, onDuty)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Duty])
+}
+
 // Mask keeps the first three and the last four digits of a phone number: 138****1234.
 func Mask(phone string) string {
 	if len(phone) < 8 {

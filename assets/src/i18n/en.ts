@@ -103,7 +103,7 @@ const en: Messages = {
     loading: 'Loading…',
   },
   time: { days: 'd ', day: '{n} d', hour: '{n} h', minute: '{n} min', second: '{n} s' },
-  figures: { open: 'Open', critical: 'Critical', urgent: 'Urgent', other: 'Normal and advice', late: 'Overdue', due_soon: 'Due within the hour', reported: 'Reported today', closed: 'Closed today', on_time: 'Due in 30 days', grid: 'Open in {name}' },
+  figures: { open: 'Open', critical: 'Critical', urgent: 'Urgent', other: 'Normal and advice', late: 'Overdue', due_soon: 'Due within the hour', reported: 'Reported today', closed: 'Closed today', on_time: 'Due in 30 days', cameras: 'Cameras online', officers: 'Officers on duty', standing: 'Standing alarms', unanswered: 'Unacknowledged alarms', grid: 'Open in {name}', lateGrid: 'Overdue in {name}', reportedHour: 'Reported in hour {hour}', closedHour: 'Closed in hour {hour}', none: 'None' },
   pages: { title: 'Pages', desk: 'Desk', leader: 'Situation', light: 'Light theme', dark: 'Dark theme', signOut: 'Sign out' },
   leader: { brief: 'Brief', cutOff: 'As of {at}', change: 'To yesterday', number: 'Number', reportedAt: 'Reported', onTime: 'On time (of {n} due)', print: 'Print', back: 'Back' },
   wall: {
@@ -573,7 +573,6 @@ const en: Messages = {
     allAnswered: 'All acknowledged',
     all: 'All',
     more: '{n} more, in order of priority',
-    moreShort: 'more',
     chattering: 'Chattering',
     chatteringLong: 'It comes and goes: collapsed into one, no tone for each',
     escalated: 'Escalated',

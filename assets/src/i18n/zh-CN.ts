@@ -101,7 +101,7 @@ export default {
     loading: '正在载入…',
   },
   time: { days: '天', day: '{n} 天', hour: '{n} 小时', minute: '{n} 分', second: '{n} 秒' },
-  figures: { open: '办理中', critical: '特急', urgent: '紧急', other: '一般与咨询', late: '超期', due_soon: '1 小时内到期', reported: '今日上报', closed: '今日结案', on_time: '近30天应结', grid: '{name} 办理中' },
+  figures: { open: '办理中', critical: '特急', urgent: '紧急', other: '一般与咨询', late: '超期', due_soon: '1 小时内到期', reported: '今日上报', closed: '今日结案', on_time: '近30天应结', cameras: '在线视频', officers: '在岗网格员', standing: '现存报警', unanswered: '未确认报警', grid: '{name} 办理中', lateGrid: '{name} 超期', reportedHour: '{hour} 时上报', closedHour: '{hour} 时结案', none: '没有' },
   pages: { title: '页面', desk: '坐席', leader: '态势总览', light: '浅色', dark: '深色', signOut: '退出' },
   leader: { brief: '工作简报', cutOff: '截至 {at}', change: '较昨日', number: '案号', reportedAt: '上报', onTime: '按期结案率（应结 {n}）', print: '打印', back: '返回' },
   wall: {
@@ -571,7 +571,6 @@ export default {
     allAnswered: '全部已确认',
     all: '全部',
     more: '还有 {n} 条，按优先级排列',
-    moreShort: '更多',
     chattering: '抖动',
     chatteringLong: '反复触发，已合并为一条，不再逐次响铃',
     escalated: '已升级',

@@ -8,6 +8,8 @@ export const frame = { width: 336, height: 132, left: 26, right: 6, top: 8, bott
 export interface Trend {
   ticks: { value: number; y: number }[]
   bars: { hour: number; x: number; y: number; width: number; height: number }[]
+  /** Points of the line, and what each hour counts. */
+  points: { hour: number; x: number; y: number; reported: number; closed: number }[]
   reported: string
   yesterday: string
   nowX: number
@@ -23,6 +25,7 @@ export function trendOf(hours: readonly Hour[], hourNow: number): Trend {
   const path = (points: [number, number][]) => points.map(([px, py], n) => `${n === 0 ? 'M' : 'L'}${px.toFixed(1)} ${py.toFixed(1)}`).join('')
   return {
     ticks: [0, top / 2, top].map((value) => ({ value, y: y(value) })),
+    points: past.map((h) => ({ hour: h.hour, x: x(h.hour), y: y(h.reported), reported: h.reported, closed: h.closed })),
     bars: past.map((h) => ({ hour: h.hour, x: x(h.hour) - width * 0.32, y: y(h.closed), width: width * 0.64, height: y(0) - y(h.closed) })),
     reported: path(past.map((h) => [x(h.hour), y(h.reported)])),
     yesterday: path(hours.map((h) => [x(h.hour), y(h.reported_yesterday)])),
