@@ -238,7 +238,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/scenes", access.WallRead, s.scenes, "The scenes that walls can show"},
 		{"PUT /api/v1/scenes/{id}", access.WallDrive, s.saveScene, "Save a scene over the revision that it was made from, 0 for a new one: {revision, title, layout, tiles: [{id, at: [x, y, w, h] of 240 by 120, wide?, content}]}"},
 		{"DELETE /api/v1/scenes/{id}", access.WallDrive, s.removeScene, "Remove a scene"},
-		{"POST /api/v1/walls/{id}/screens/{screen}", access.WallRead, s.screenBeat, "Heartbeat of a wall's screen, every 5 s: {fps?, report?: what it shows, at most 16 KiB}; without one for 10 s the screen is an alarm"},
+		{"POST /api/v1/walls/{id}/screens/{screen}", access.WallRead, s.screenBeat, "Heartbeat of a wall's screen, every 3 s: {fps?, report?: what it shows, at most 16 KiB}; without one for 8 s the screen is an alarm"},
 
 		{"GET /api/v1/alarms", access.AlarmRead, s.listAlarms, "The alarms that stand, the most pressing first, and the flood: state, priority, rule, source, grid"},
 		{"POST /api/v1/alarms", access.AlarmReport, s.reportAlarm, "What a sensor says: {key, active, title, rule?, priority?, detail?, location?}; Idempotency-Key makes a repeated report the same report"},
