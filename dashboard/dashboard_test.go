@@ -430,7 +430,7 @@ func TestTheLoopIsDrivenByDifferentPeople(t *testing.T) {
 		code int
 		says string
 	}{
-		{access.Department, map[string]any{"move": "sign"}, 409, "move_refused"},
+		{access.Department, map[string]any{"move": "sign"}, 403, "outside_jurisdiction"}, // it is with nobody yet
 		{access.Dispatcher, map[string]any{"move": "verify"}, 403, "not_permitted"},
 		{access.Specialist, map[string]any{"move": "fly"}, 422, "unknown_move"},
 		{access.Specialist, map[string]any{"move": "verify"}, 200, ""},
@@ -439,7 +439,7 @@ func TestTheLoopIsDrivenByDifferentPeople(t *testing.T) {
 		{access.Dispatcher, map[string]any{"move": "dispatch"}, 422, "department_missing"},
 		{access.Dispatcher, map[string]any{"move": "dispatch", "department": "D99"}, 422, "unknown_department"},
 		{access.Dispatcher, map[string]any{"move": "dispatch", "department": "D02"}, 200, ""},
-		{access.Department, map[string]any{"move": "sign"}, 403, "not_permitted"}, // it is with D02
+		{access.Department, map[string]any{"move": "sign"}, 403, "outside_jurisdiction"}, // it is with D02
 		{access.Admin, map[string]any{"move": "return", "note": "不属本部门"}, 200, ""},
 		{access.Dispatcher, map[string]any{"move": "dispatch", "department": "D01"}, 200, ""},
 		{access.Department, map[string]any{"move": "sign"}, 200, ""},
@@ -683,6 +683,7 @@ func TestTheReporterIsHiddenFromWhoHandles(t *testing.T) {
 	body["reporter"] = map[string]string{"name": "某居民", "phone": "10000001234"}
 	h.must(access.Operator, "POST", "/api/v1/cases", body, &made)
 	path := fmt.Sprintf("/api/v1/cases/%d", made.ID)
+	h.dispatched(things{caseID: fmt.Sprint(made.ID)}, "D01")
 	for role, sees := range map[access.Role]bool{access.Operator: true, access.DutyLeader: true, access.Dispatcher: false, access.Department: false, access.Officer: false, access.Leader: false, access.Wall: false} {
 		a := h.ask(role, "GET", path, nil)
 		if a.code != 200 || bytes.Contains(a.body, []byte(`"reporter":{"name":"某**","phone":"100******34","masked":true}`)) != sees || bytes.Contains(a.body, []byte("10000001234")) {

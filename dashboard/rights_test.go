@@ -108,13 +108,18 @@ func (a answer) refused() bool {
 func TestTheMatrixOfRightsIsTheReviewedOne(t *testing.T) {
 	h := openWith(t, town)
 	confined := h.confined()
+	foreign := h.plant(ownGrid, "C1", 110.004) // of no line
 	own, other := h.plant(ownGrid, "C1", 110.005), h.plant(otherGrid, "C3", 110.015)
+	if _, err := h.pool.Exec(t.Context(), `UPDATE case_file SET lines = '{D01}' WHERE id::text IN ($1, $2)`, own.caseID, other.caseID); err != nil {
+		t.Fatal(err)
+	}
 	roles := append(slices.Clone(access.Roles), access.Wall)
 
 	var text bytes.Buffer
 	text.WriteString("# Who may do what\n\nWritten by `go test ./dashboard -run Matrix -update` from real requests, and reviewed: the test compares it with what the routes answer.\n\n" +
 		"- `●` in the whole town, and for an account of one grid (its jurisdiction is that grid and all below it) nothing is kept back\n" +
 		"- `◐` an account of one grid only for what lies in its grid\n" +
+		"- `◇` a department only for cases of its line 条线: those that it is or was with, and those that departments claim; one of one grid only in its grid\n" +
 		"- `○` accounts of the whole town only\n- `·` refused\n\nA scope of `rows` gives and takes rows of the jurisdiction alone.\n\n| route | right | scope |")
 	for _, role := range roles {
 		fmt.Fprintf(&text, " %s |", role)
@@ -144,6 +149,8 @@ func TestTheMatrixOfRightsIsTheReviewedOne(t *testing.T) {
 			case !ask(h, own):
 			case role == access.Wall:
 				sign = "●"
+			case role == access.Department && !ask(h, foreign):
+				sign = "◇"
 			case ask(confined, own) && ask(confined, other):
 				sign = "●"
 			case ask(confined, own):
@@ -228,6 +235,8 @@ func TestFiveHundredCrossJurisdictionRequestsAreRefusedAndOnTheAudit(t *testing.
 		{"GET", "/streams/C3/mse", nil},
 	}
 	roles := []access.Role{access.Operator, access.DutyLeader, access.Admin}
+	line := h.department("D01") // of the whole town, and with no case there
+	lined := []int{0, 1, 2, 3}
 	random := rand.New(rand.NewPCG(8, 500))
 	var before int
 	if err := h.pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM case_move) * 1000 + (SELECT count(*) FROM alarm)`).Scan(&before); err != nil {
@@ -236,8 +245,11 @@ func TestFiveHundredCrossJurisdictionRequestsAreRefusedAndOnTheAudit(t *testing.
 	const n = 500
 	for range n {
 		k := kinds[random.IntN(len(kinds))]
-		role := roles[random.IntN(len(roles))]
-		if a := confined.ask(role, k.method, k.path, k.body); a.code != http.StatusForbidden || !a.refused() {
+		role, from := roles[random.IntN(len(roles))], confined
+		if random.IntN(4) == 0 {
+			k, role, from = kinds[lined[random.IntN(len(lined))]], access.Department, line
+		}
+		if a := from.ask(role, k.method, k.path, k.body); a.code != http.StatusForbidden || !a.refused() {
 			t.Errorf("%s %s by %s: %d %s", k.method, k.path, role, a.code, a.body)
 		}
 	}
@@ -252,6 +264,131 @@ func TestFiveHundredCrossJurisdictionRequestsAreRefusedAndOnTheAudit(t *testing.
 	}
 	if told != n {
 		t.Errorf("%d of %d refusals are on the audit", told, n)
+	}
+}
+
+// department makes an account of a department and a house that asks as it.
+func (h *house) department(code string) *house {
+	h.t.Helper()
+	h2 := *h
+	a := access.Account{Username: "dept-" + strings.ToLower(code), Name: code, Role: access.Department, Department: code}
+	if err := h.dash.Access.SaveAccount(h.t.Context(), a); err != nil {
+		h.t.Fatal(err)
+	}
+	token, err := h.dash.Access.NewToken(h.t.Context(), a.Username, "test")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h2.tokens = map[access.Role]string{access.Department: token}
+	return &h2
+}
+
+// dispatched leads a planted case as far as its department.
+func (h *house) dispatched(x things, department string) {
+	h.t.Helper()
+	for _, step := range []struct {
+		role access.Role
+		act  map[string]any
+	}{
+		{access.Operator, map[string]any{"move": "verify"}},
+		{access.Operator, map[string]any{"move": "file"}},
+		{access.Dispatcher, map[string]any{"move": "dispatch", "department": department}},
+	} {
+		if a := h.ask(step.role, "POST", "/api/v1/cases/"+x.caseID+"/moves", step.act); a.code != 200 {
+			h.t.Fatalf("%v: %d %s", step.act, a.code, a.body)
+		}
+	}
+}
+
+// A department sees what it is or was with, and what it may claim; nothing of other lines is in any list, answer, photo or push.
+func TestADepartmentSeesTheCasesOfItsLineAlone(t *testing.T) {
+	h := openWith(t, town+`; INSERT INTO department (code, name) VALUES ('D02', '城管局') ON CONFLICT DO NOTHING`)
+	mine, theirs := h.plant(ownGrid, "C1", 110.005), h.plant(otherGrid, "C3", 110.015)
+	one, two := h.department("D01"), h.department("D02")
+	hello := func(m told) bool { return m.Type == "snapshot" }
+	follow := one.follow(h.url, access.Department, "cases", hello)
+	h.dispatched(mine, "D01")
+	h.dispatched(theirs, "D02")
+	var wish struct{ ID int64 }
+	h.must(access.Operator, "POST", "/api/v1/cases", map[string]any{"flow": "wish", "title": "marker-of-wish", "location": map[string]float64{"lon": 110.015, "lat": 40.405}}, &wish)
+
+	for _, path := range []string{"/api/v1/cases", "/api/v1/search?q=marker", "/api/v1/export/cases.geojson", "/api/v1/export/cases.csv", "/ogc/collections/cases/items"} {
+		a := one.ask(access.Department, "GET", path, nil)
+		if a.code != 200 || !bytes.Contains(a.body, []byte("marker-of-"+ownGrid)) || !bytes.Contains(a.body, []byte("marker-of-wish")) || bytes.Contains(a.body, []byte("marker-of-"+otherGrid)) {
+			t.Errorf("%s: %d %s", path, a.code, a.body)
+		}
+		if a := two.ask(access.Department, "GET", path, nil); !bytes.Contains(a.body, []byte("marker-of-"+otherGrid)) || bytes.Contains(a.body, []byte("marker-of-"+ownGrid)) {
+			t.Errorf("%s by the other line: %d %s", path, a.code, a.body)
+		}
+	}
+	if a := one.ask(access.Department, "GET", "/ogc/collections/cases/items/"+theirs.caseID, nil); a.code != 404 {
+		t.Errorf("a feature of another line: %d %s", a.code, a.body)
+	}
+	for _, x := range []things{mine, theirs} {
+		for _, path := range []string{"/api/v1/cases/" + x.caseID, "/api/v1/cases/" + x.caseID + "/timeline", "/api/v1/photos/" + x.photo} {
+			if a := one.ask(access.Department, "GET", path, nil); (a.code == 200) != (x == mine) || (x == theirs) != a.refused() {
+				t.Errorf("%s: %d", path, a.code)
+			}
+		}
+	}
+	var text strings.Builder
+	one.until(follow, func(m told) bool {
+		text.Write(m.Data.Case)
+		return bytes.Contains(m.Data.Case, []byte("marker-of-wish"))
+	})
+	if !strings.Contains(text.String(), "marker-of-"+ownGrid) || strings.Contains(text.String(), "marker-of-"+otherGrid) {
+		t.Errorf("the department was told %s", text.String())
+	}
+	_, second := serve(t, h.pool) // which reads what the first has heard
+	var again string
+	one.follow(second, access.Department, "cases", func(m told) bool { again = fmt.Sprintf("%s", m.Rows); return hello(m) })
+	if !strings.Contains(again, "marker-of-"+ownGrid) || !strings.Contains(again, "marker-of-wish") || strings.Contains(again, "marker-of-"+otherGrid) {
+		t.Errorf("who comes later is shown %s", again)
+	}
+
+	// What it gave back it goes on seeing; who gets it next sees it, too.
+	if a := one.ask(access.Department, "POST", "/api/v1/cases/"+mine.caseID+"/moves", map[string]any{"move": "return", "note": "不属本部门"}); a.code != 200 {
+		t.Fatalf("%d %s", a.code, a.body)
+	}
+	if a := h.ask(access.Dispatcher, "POST", "/api/v1/cases/"+mine.caseID+"/moves", map[string]any{"move": "dispatch", "department": "D02"}); a.code != 200 {
+		t.Fatalf("%d %s", a.code, a.body)
+	}
+	for _, d := range []*house{one, two} {
+		if a := d.ask(access.Department, "GET", "/api/v1/cases/"+mine.caseID, nil); a.code != 200 {
+			t.Errorf("after it was given on: %d %s", a.code, a.body)
+		}
+	}
+}
+
+// Departments of a joint case see their part and the whole, and not one another's parts.
+func TestAPartIsSeenByItsDepartment(t *testing.T) {
+	h := openWith(t, town+`; INSERT INTO department (code, name) VALUES ('D02', '城管局') ON CONFLICT DO NOTHING`)
+	one := h.department("D01")
+	var joint struct{ ID int64 }
+	h.must(access.Operator, "POST", "/api/v1/cases", map[string]any{"flow": "joint", "title": "whole", "location": map[string]float64{"lon": 110.005, "lat": 40.405}}, &joint)
+	if a := one.ask(access.Department, "GET", fmt.Sprint("/api/v1/cases/", joint.ID), nil); a.code != 403 {
+		t.Errorf("before it was split: %d", a.code)
+	}
+	if a := h.ask(access.Dispatcher, "POST", fmt.Sprint("/api/v1/cases/", joint.ID, "/moves"), map[string]any{"move": "split", "departments": []string{"D01", "D02"}}); a.code != 200 {
+		t.Fatalf("%d %s", a.code, a.body)
+	}
+	var whole struct {
+		Subcases []struct {
+			ID         int64
+			Department string
+		}
+	}
+	h.must(access.Operator, "GET", fmt.Sprint("/api/v1/cases/", joint.ID), nil, &whole)
+	if len(whole.Subcases) != 2 {
+		t.Fatalf("%+v", whole)
+	}
+	for _, part := range whole.Subcases {
+		if a := one.ask(access.Department, "GET", fmt.Sprint("/api/v1/cases/", part.ID), nil); (a.code == 200) != (part.Department == "D01") {
+			t.Errorf("the part of %s: %d", part.Department, a.code)
+		}
+	}
+	if a := one.ask(access.Department, "GET", fmt.Sprint("/api/v1/cases/", joint.ID), nil); a.code != 200 {
+		t.Errorf("the whole: %d %s", a.code, a.body)
 	}
 }
 

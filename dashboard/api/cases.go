@@ -153,7 +153,7 @@ func (s *Server) listCases(w http.ResponseWriter, r *http.Request, who access.Id
 	if err != nil {
 		return err
 	}
-	f := cases.Filter{Grid: area, Flow: q.Get("flow"), Query: q.Get("q"), Camera: q.Get("camera"), Masked: !who.May(access.NumbersRead)}
+	f := cases.Filter{Grid: area, Line: who.Department, Flow: q.Get("flow"), Query: q.Get("q"), Camera: q.Get("camera"), Masked: !who.May(access.NumbersRead)}
 	for name, into := range map[string]*[]string{"state": &f.States, "priority": &f.Priorities, "light": &f.Lights} {
 		if text := q.Get(name); text != "" {
 			*into = strings.Split(text, ",")
@@ -367,7 +367,7 @@ func (s *Server) flowSums(w http.ResponseWriter, r *http.Request, who access.Ide
 	if by != "" && by != "department" {
 		return badRequest("query_invalid", "参数 by 只能为 department", "query parameter by is department, or absent")
 	}
-	sums, err := s.Cases.Sums(r.Context(), r.PathValue("flow"), area, by != "")
+	sums, err := s.Cases.Sums(r.Context(), r.PathValue("flow"), area, who.Department, by != "")
 	if err != nil {
 		return err
 	}

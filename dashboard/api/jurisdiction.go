@@ -232,11 +232,13 @@ func (s *Server) mayWatch(who access.Identity, c *cameras.Camera) error {
 	return &outsideError{"camera " + c.ID}
 }
 
-// keepTo refuses what lies outside the jurisdiction of who asks. What does not exist is left to the handler.
+// keepTo refuses what lies outside the jurisdiction of who asks, and to a department the cases of other lines. What does not
+// exist is left to the handler.
 func (s *Server) keepTo(r *http.Request, pattern string, who access.Identity) error {
-	if who.Grid == "" {
+	if who.Grid == "" && who.Department == "" {
 		return nil
 	}
+	own := true // of the line
 	var code string
 	var err error
 	kind := scopes[pattern]
@@ -245,12 +247,13 @@ func (s *Server) keepTo(r *http.Request, pattern string, who access.Identity) er
 	case everywhere, rows:
 		return nil
 	case ofCase:
-		code, err = s.gridOf(r.Context(), `SELECT COALESCE(grid, '') FROM case_file WHERE id::text = $1`, name)
+		code, own, err = s.gridOf(r.Context(), `SELECT COALESCE(grid, ''), $2 = '' OR lines && ARRAY[$2, '*'] FROM case_file WHERE id::text = $1`, name, who.Department)
 	case ofPhoto: // one that is in no case yet is its uploader's
-		code, err = s.gridOf(r.Context(), `SELECT COALESCE(c.grid, CASE WHEN p.case_id IS NULL AND p.account = $2 THEN $3 END, '')
-			FROM photo AS p LEFT JOIN case_file AS c ON c.id = p.case_id WHERE p.id = $1`, name, who.Account, who.Grid)
+		code, own, err = s.gridOf(r.Context(), `SELECT COALESCE(c.grid, CASE WHEN p.case_id IS NULL AND p.account = $3 THEN $4 END, ''),
+			$2 = '' OR COALESCE(c.lines && ARRAY[$2, '*'], p.account = $3)
+			FROM photo AS p LEFT JOIN case_file AS c ON c.id = p.case_id WHERE p.id = $1`, name, who.Department, who.Account, who.Grid)
 	case ofAlarm:
-		code, err = s.gridOf(r.Context(), `SELECT COALESCE(grid, '') FROM alarm WHERE id::text = $1`, name)
+		code, own, err = s.gridOf(r.Context(), `SELECT COALESCE(grid, ''), true FROM alarm WHERE id::text = $1`, name)
 	case ofCamera:
 		c, unknown := s.Cameras.Get(name, true)
 		switch {
@@ -273,15 +276,15 @@ func (s *Server) keepTo(r *http.Request, pattern string, who access.Identity) er
 	if err != nil {
 		return fmt.Errorf("jurisdiction of %s %s: %w", kind, name, err)
 	}
-	if !s.within(who, code) {
+	if !own || !s.within(who, code) {
 		return &outsideError{string(kind) + " " + name}
 	}
 	return nil
 }
 
-func (s *Server) gridOf(ctx context.Context, sql string, args ...any) (code string, err error) {
-	err = s.Pool.QueryRow(ctx, sql, args...).Scan(&code)
-	return code, err
+func (s *Server) gridOf(ctx context.Context, sql string, args ...any) (code string, own bool, err error) {
+	err = s.Pool.QueryRow(ctx, sql, args...).Scan(&code, &own)
+	return code, own, err
 }
 
 // tellRefusal writes on the audit what was refused to whom.

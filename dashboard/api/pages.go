@@ -214,7 +214,7 @@ func Again(room *access.Room) func(ctx context.Context, credentials string) (liv
 }
 
 func viewer(who access.Identity, key string) live.Viewer {
-	v := live.Viewer{Key: key, Grid: who.Grid}
+	v := live.Viewer{Key: key, Grid: who.Grid, Line: who.Department}
 	for _, r := range who.Rights() {
 		v.Rights = append(v.Rights, string(r))
 	}

@@ -206,7 +206,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, who access.Ident
 		return writeJSON(w, map[string]any{"results": results})
 	}
 	if who.May(access.CaseRead) {
-		list, _, _, err := s.Cases.List(r.Context(), cases.Filter{Query: q, Masked: !who.May(access.NumbersRead), Grid: who.Grid, Limit: 8})
+		list, _, _, err := s.Cases.List(r.Context(), cases.Filter{Query: q, Masked: !who.May(access.NumbersRead), Grid: who.Grid, Line: who.Department, Limit: 8})
 		if err != nil {
 			return err
 		}

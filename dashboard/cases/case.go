@@ -8,6 +8,7 @@ package cases
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"gridwall/dashboard/access"
@@ -88,6 +89,9 @@ type Case struct {
 	Supervised     bool       `json:"supervised,omitempty"`      // 督办
 	Exempt         bool       `json:"exempt,omitempty"`          // 申诉成立: statistics leave it out
 	SuspendedUntil *time.Time `json:"suspended_until,omitempty"` // 挂账
+	// Lines 条线 are the departments that see the case, sorted: those that it is or was with, those of its parts and of the case
+	// that it is a part of. EveryLine: all of them.
+	Lines []string `json:"lines,omitempty"`
 	// Fields are the numbers that the flow declares, as far as moves have filled them in.
 	Fields map[string]int64 `json:"fields,omitempty"`
 
@@ -95,6 +99,19 @@ type Case struct {
 	frozen   *Light
 	openSubs int
 	now      time.Time // when it is judged
+}
+
+// EveryLine among the lines of a case says that any department may claim it, and sees it.
+const EveryLine = "*"
+
+// Of says whether a case is shown to a line; empty: who sees all lines.
+func (c *Case) Of(line string) bool {
+	return line == "" || slices.Contains(c.Lines, line) || slices.Contains(c.Lines, EveryLine)
+}
+
+// show adds lines to those that see the case. What was told before keeps its own.
+func (c *Case) show(lines ...string) {
+	c.Lines = slices.Compact(slices.Sorted(slices.Values(slices.Concat(c.Lines, lines))))
 }
 
 // Reporter is the person who told the centre. Never in an event, never on a wall.

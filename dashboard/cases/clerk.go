@@ -253,7 +253,7 @@ func (r *Room) decideReports(b *live.Batch, entries []*live.Entry, now time.Time
 		in.c = &c
 		c.ID, c.Number = ids[i], fmt.Sprintf("%s%05d", prefix, serials[prefix])
 		c.State, c.ReportedAt, c.UpdatedAt, c.open, c.Version = in.flow.Start.To, now, now, true, 1
-		c.Photos, c.Clocks = []Photo{}, []Clock{}
+		c.Photos, c.Clocks, c.Lines = []Photo{}, []Clock{}, in.flow.seenBy
 		r.startClocks(in.flow, &c, "", now, func(k Clock) { rows.clock(&c, k) })
 		stored.claim(&claims, &c, 1, in.pictures)
 		r.name(&c)
@@ -292,7 +292,7 @@ ORDER BY m.case_id, m.n`
 	updateCase = `
 UPDATE case_file
 SET state = $2, department = $3, rating = $4, returns = $5, light = $6, open = $7, closed_at = $8, updated_at = $9, version = $10,
-    supervised = $11, exempt = $12, suspended_until = $13, merged_into = $14, fields = $15
+    supervised = $11, exempt = $12, suspended_until = $13, merged_into = $14, fields = $15, lines = COALESCE($16::text[], '{}')
 WHERE id = $1`
 	insertMove = `
 INSERT INTO case_move (case_id, n, move, from_state, to_state, at, account, role, note, department, rating)
@@ -310,7 +310,7 @@ WHERE case_id = $1 AND stage = $2 AND ended_at IS NULL`
 	tellReporters = `
 INSERT INTO case_answer (case_id, told_by, n, at, zh, en)
 SELECT id, $1, $2, $3, $4, $5 FROM case_file WHERE id = $1 OR merged_into = $1`
-	partOf = `UPDATE case_file SET parent = $2, department = $3 WHERE id = $1`
+	partOf = `UPDATE case_file SET parent = $2, department = $3, lines = $4 WHERE id = $1`
 )
 
 // takeMoves is the clerk of moves. Two moves of one case in one batch are decided one after the other.
@@ -421,10 +421,12 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 				continue
 			} else if move.Needs.Department {
 				c.Department, c.DepartmentName = &in.act.Department, &name
+				c.show(in.act.Department)
 			}
 			if code := in.who.Department; move.does.claim && code != "" {
 				name := names[code]
 				c.Department, c.DepartmentName = &code, &name
+				c.show(code)
 			}
 			if e.Err = brings(move, c, in.act, free); e.Err != nil {
 				continue
@@ -434,6 +436,7 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 					continue
 				}
 				open[c.ID] += len(in.act.Departments)
+				c.show(in.act.Departments...)
 			}
 			if in.merged = nil; move.does.merge {
 				for _, id := range slices.Sorted(maps.Keys(files)) {
@@ -480,7 +483,7 @@ func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, 
 		c.open, c.ClosedAt = false, &now
 	}
 	b.Queue(updateCase, c.ID, c.State, c.Department, c.Rating, c.Returns, c.frozen, c.open, c.ClosedAt, now, c.Version,
-		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto, c.Fields)
+		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto, c.Fields, c.Lines)
 	note := strings.TrimSpace(act.Note)
 	b.Queue(insertMove, c.ID, n, m.Move, before, c.State, now, in.who.Account, in.who.Role, note, act.Department, act.Rating)
 	told := madeNow{Move: m.Move, From: &before, To: c.State, By: By{in.who.Name, in.who.Role}, At: now, Rating: act.Rating, Stopped: stopped}

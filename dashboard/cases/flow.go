@@ -92,6 +92,7 @@ type Flow struct {
 	// Stages are the clocks in their order.
 	Stages []Stage `json:"stages"`
 
+	seenBy []string // the lines that see every case of it
 	state  map[string]State
 	lines  map[string]int // of states
 	apart  []apart
@@ -287,6 +288,9 @@ func (file *flowFile) flow() (*Flow, error) {
 			return nil, &FlowError{Line: m.line, What: fmt.Sprintf("move %s is declared twice", m.Move)}
 		}
 		f.Moves = append(f.Moves, move)
+		if move.does.claim && slices.Contains(move.Who, access.Department) {
+			f.seenBy = []string{EveryLine}
+		}
 	}
 	if err := f.checkGuards(file.Moves); err != nil {
 		return nil, err

@@ -134,17 +134,17 @@ type Match struct {
 const matchesOf = `
 SELECT o.id, o.number, o.flow, o.title, o.state, ST_Distance(o.geom::geography, c.geom::geography) AS distance_m, o.grid
 FROM case_file AS c JOIN case_file AS o ON o.class = c.class AND o.class_edition = c.class_edition AND o.flow = ANY($2) AND o.open AND o.id <> c.id
-WHERE c.id = $1 AND o.grid = ANY($3)
+WHERE c.id = $1 AND o.grid = ANY($3) AND ($4 = '' OR o.lines && ARRAY[$4, '*'])
 ORDER BY o.grid IS DISTINCT FROM c.grid, distance_m, o.id
 LIMIT 20`
 
-// matches are what the other lists have for a case, in its community.
-func (r *Room) matches(ctx context.Context, f *Flow, c *Case) ([]Match, error) {
+// matches are what the other lists have for a case, in its community, of what a line sees (empty: all).
+func (r *Room) matches(ctx context.Context, f *Flow, c *Case, line string) ([]Match, error) {
 	cell := r.places.Grids().Cell(deref(c.Grid))
 	if len(f.Matches) == 0 || c.Class == nil || !c.open || cell == nil {
 		return nil, nil
 	}
-	rows, err := r.pool.Query(ctx, matchesOf, c.ID, f.Matches, r.under(cmp.Or(cell.Parent, cell.Code)))
+	rows, err := r.pool.Query(ctx, matchesOf, c.ID, f.Matches, r.under(cmp.Or(cell.Parent, cell.Code)), line)
 	if err != nil {
 		return nil, fmt.Errorf("matches of case %d: %w", c.ID, err)
 	}

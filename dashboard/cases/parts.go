@@ -73,6 +73,7 @@ func (r *Room) openParts(b *live.Batch, e *live.Entry, m Move, parent *Case, in 
 		return fmt.Errorf("case number: more than %d sub-cases in one day", lastSerial-serial)
 	}
 	var rows reportRows
+	var lines [][]string
 	for _, code := range departments {
 		name := names[code]
 		numbers.last["S"+prefix]++
@@ -83,6 +84,12 @@ func (r *Room) openParts(b *live.Batch, e *live.Entry, m Move, parent *Case, in 
 		c.ReportedAt, c.UpdatedAt, c.ClosedAt, c.open, c.frozen, c.Rating, c.Returns = now, now, nil, true, nil, nil, 0
 		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto, c.Fields = false, false, nil, nil, nil
 		c.Photos, c.Clocks = []Photo{}, []Clock{}
+		c.Lines = flow.seenBy
+		c.show(code)
+		if parent.Department != nil {
+			c.show(*parent.Department)
+		}
+		lines = append(lines, c.Lines)
 		r.startClocks(flow, &c, "", now, func(k Clock) { rows.clock(&c, k) })
 		r.name(&c)
 		rows.add(&c, &reporting{who: in.who, flow: flow}, 0, now)
@@ -92,7 +99,7 @@ func (r *Room) openParts(b *live.Batch, e *live.Entry, m Move, parent *Case, in 
 	}
 	rows.queue(b, map[string]int{"S" + prefix: numbers.last["S"+prefix]})
 	for i, id := range rows.ids {
-		b.Queue(partOf, id, parent.ID, departments[i])
+		b.Queue(partOf, id, parent.ID, departments[i], lines[i])
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ const columns = `
     c.id, c.number, c.flow, c.flow_edition, c.state, c.priority, c.class, c.class_edition, c.condition, c.title, c.description,
     c.address, ST_X(c.geom), ST_Y(c.geom), c.grid, c.department, d.name, c.camera, c.reported_at, c.updated_at, c.closed_at,
     c.rating, c.returns, c.light, c.open, c.version,
-    c.parent, c.merged_into, c.supervised, c.exempt, c.suspended_until, c.fields`
+    c.parent, c.merged_into, c.supervised, c.exempt, c.suspended_until, NULLIF(c.lines, '{}'), c.fields`
 
 const from = `
 FROM case_file AS c LEFT JOIN department AS d ON d.code = c.department`
@@ -30,7 +30,7 @@ func scan(row pgx.CollectableRow) (*Case, error) {
 	err := row.Scan(&c.ID, &c.Number, &c.Flow, &c.FlowEdition, &c.State, &c.Priority, &c.Class, &c.ClassEdition, &c.Condition, &c.Title, &c.Description,
 		&c.Address, &c.Location.Lon, &c.Location.Lat, &c.Grid, &c.Department, &c.DepartmentName, &c.Camera, &c.ReportedAt, &c.UpdatedAt, &c.ClosedAt,
 		&c.Rating, &c.Returns, &c.frozen, &c.open, &c.Version,
-		&c.Parent, &c.MergedInto, &c.Supervised, &c.Exempt, &c.SuspendedUntil, &c.Fields)
+		&c.Parent, &c.MergedInto, &c.Supervised, &c.Exempt, &c.SuspendedUntil, &c.Lines, &c.Fields)
 	c.ReportedAt, c.UpdatedAt = c.ReportedAt.UTC(), c.UpdatedAt.UTC()
 	for _, at := range []*time.Time{c.ClosedAt, c.SuspendedUntil} {
 		if at != nil {
@@ -55,6 +55,7 @@ type Filter struct {
 	IDs        []int64   // of these
 	Camera     string    // reported from its picture
 	FellDue    bool      // in the last 30 days: what the situation's on_time counts
+	Line       string    // shown to this department; empty: all
 	After      int64     // page: ids below this one
 	Limit      int
 }
@@ -77,6 +78,7 @@ WHERE ($1::text[] IS NULL OR c.state = ANY($1))
          FROM case_clock AS k WHERE k.case_id = c.id AND k.ended_at IS NULL AND k.paused_at IS NULL)
       ELSE c.light END = ANY($10))
   AND ($13::bigint[] IS NULL OR c.id = ANY($13))
+  AND ($17 = '' OR c.lines <> '{}' AND c.lines && ARRAY[$17, '*'])
 ORDER BY c.id DESC
 LIMIT $12`
 
@@ -104,7 +106,7 @@ func (r *Room) List(ctx context.Context, f Filter) (cases []*Case, seq, next int
 		if seq, err = live.Head(ctx, tx); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1, f.IDs, alone, f.Camera, f.FellDue)
+		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1, f.IDs, alone, f.Camera, f.FellDue, f.Line)
 		if err != nil {
 			return err
 		}
@@ -312,7 +314,7 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 	if full.Subcases, full.Answers, err = r.family(ctx, c); err != nil {
 		return nil, err
 	}
-	if c.open && c.Class != nil && c.Parent == nil {
+	if c.open && c.Class != nil && c.Parent == nil && who.Department == "" {
 		if full.Same, err = r.SameAs(ctx, c.ID); err != nil {
 			return nil, err
 		}
@@ -326,7 +328,7 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 		}
 	}
 	asked := false // for a department
-	if full.Matches, err = r.matches(ctx, flow, c); err != nil {
+	if full.Matches, err = r.matches(ctx, flow, c, who.Department); err != nil {
 		return nil, err
 	}
 	for _, m := range flow.Moves {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"gridwall/dashboard/live"
@@ -11,12 +12,12 @@ import (
 
 // reportRows are the rows of a batch of reports, by columns.
 type reportRows struct {
-	ids                                                                 []int64
-	numbers, flows, states, priorities, titles, descriptions, addresses []string
-	editions                                                            []int
-	classes, classEditions, conditions, grids, cameras, reporters       []*string
-	lons, lats                                                          []float64
-	at                                                                  time.Time
+	ids                                                                        []int64
+	numbers, flows, states, priorities, titles, descriptions, addresses, lines []string
+	editions                                                                   []int
+	classes, classEditions, conditions, grids, cameras, reporters              []*string
+	lons, lats                                                                 []float64
+	at                                                                         time.Time
 
 	moves, roles []string
 	accounts     []int
@@ -42,6 +43,7 @@ func (r *reportRows) add(c *Case, in *reporting, seq int64, now time.Time) {
 	r.descriptions, r.addresses, r.editions = append(r.descriptions, c.Description), append(r.addresses, c.Address), append(r.editions, c.FlowEdition)
 	r.classes, r.classEditions, r.conditions = append(r.classes, c.Class), append(r.classEditions, c.ClassEdition), append(r.conditions, c.Condition)
 	r.grids, r.cameras = append(r.grids, c.Grid), append(r.cameras, c.Camera)
+	r.lines = append(r.lines, "{"+strings.Join(c.Lines, ",")+"}")
 	var person *string
 	if in.in.Reporter != nil {
 		text, _ := json.Marshal(in.in.Reporter) // two strings
@@ -69,12 +71,12 @@ func (r *reportRows) clock(c *Case, k Clock) {
 // asked once for all of them: the column's default, a function, is planned anew for each, a sixth of the whole.
 const storeReports = `
 WITH cases AS (
-    INSERT INTO case_file (id, number, flow, flow_edition, state, priority, class, class_edition, condition, title, description, address, geom, grid, grid_version, camera, reporter, reported_at, updated_at)
+    INSERT INTO case_file (id, number, flow, flow_edition, state, priority, class, class_edition, condition, title, description, address, geom, grid, grid_version, camera, reporter, lines, reported_at, updated_at)
     OVERRIDING SYSTEM VALUE
-    SELECT id, number, flow, edition, state, priority, class, class_edition, condition, title, description, address, ST_SetSRID(ST_MakePoint(lon, lat), 4326), grid, (SELECT COALESCE(max(number), 0) FROM grid_version), camera, reporter::jsonb, $1, $1
+    SELECT id, number, flow, edition, state, priority, class, class_edition, condition, title, description, address, ST_SetSRID(ST_MakePoint(lon, lat), 4326), grid, (SELECT COALESCE(max(number), 0) FROM grid_version), camera, reporter::jsonb, lines::text[], $1, $1
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-        $14::float8[], $15::float8[], $16::text[], $17::text[], $18::text[])
-        AS c (id, number, flow, edition, state, priority, class, class_edition, condition, title, description, address, lon, lat, grid, camera, reporter)),
+        $14::float8[], $15::float8[], $16::text[], $17::text[], $18::text[], $37::text[])
+        AS c (id, number, flow, edition, state, priority, class, class_edition, condition, title, description, address, lon, lat, grid, camera, reporter, lines)),
 moves AS (
     INSERT INTO case_move (case_id, n, move, to_state, at, account, role)
     SELECT id, 1, move, state, $1, account, role
@@ -101,7 +103,7 @@ func (r *reportRows) queue(b *live.Batch, serials map[string]int) {
 		r.moves, r.accounts, r.roles,
 		t.ids, t.stages, t.units, t.limits, t.startedAt, t.warnAt, t.dueAt,
 		k.accounts, k.keys, k.sums, k.ids, k.seqs,
-		mapKeys(serials), mapValues(serials), slices.Max(r.ids))
+		mapKeys(serials), mapValues(serials), slices.Max(r.ids), r.lines)
 }
 
 func mapKeys(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }

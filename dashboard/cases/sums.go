@@ -28,12 +28,12 @@ const sumsOf = `
 SELECT CASE WHEN $3 THEN COALESCE(c.department, '') ELSE '' END AS department, CASE WHEN $3 THEN COALESCE(d.name, '') ELSE '' END AS name,
     count(DISTINCT c.id), count(DISTINCT c.id) FILTER (WHERE NOT c.open), COALESCE(f.key, ''), COALESCE(sum(f.value::bigint), 0)::bigint, count(f.key)
 FROM case_file AS c LEFT JOIN department AS d ON d.code = c.department LEFT JOIN LATERAL jsonb_each_text(c.fields) AS f ON true
-WHERE c.flow = $1 AND ($2::text[] IS NULL OR c.grid = ANY($2)) AND c.state NOT IN ('rejected', 'void', 'merged', 'withdrawn', 'dropped', 'unfounded')
+WHERE c.flow = $1 AND ($2::text[] IS NULL OR c.grid = ANY($2)) AND ($4 = '' OR c.lines && ARRAY[$4, '*']) AND c.state NOT IN ('rejected', 'void', 'merged', 'withdrawn', 'dropped', 'unfounded')
 GROUP BY GROUPING SETS ((1, 2), (1, 2, f.key))
 ORDER BY 1`
 
-// Sums adds up the fields of a flow's cases.
-func (r *Room) Sums(ctx context.Context, flow, grid string, byDepartment bool) ([]Sums, error) {
+// Sums adds up the fields of a flow's cases that a line sees (empty: all).
+func (r *Room) Sums(ctx context.Context, flow, grid, line string, byDepartment bool) ([]Sums, error) {
 	f, err := r.Flow(flow)
 	if err != nil {
 		return nil, fmt.Errorf("flow %s: %w", flow, err)
@@ -42,7 +42,7 @@ func (r *Room) Sums(ctx context.Context, flow, grid string, byDepartment bool) (
 	if grid != "" {
 		grids = r.under(grid)
 	}
-	rows, err := r.pool.Query(ctx, sumsOf, flow, grids, byDepartment)
+	rows, err := r.pool.Query(ctx, sumsOf, flow, grids, byDepartment, line)
 	if err != nil {
 		return nil, fmt.Errorf("sums of %s: %w", flow, err)
 	}

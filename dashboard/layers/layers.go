@@ -200,12 +200,12 @@ func (s *Set) cases(ctx context.Context, who access.Identity, q Query, take func
 		if err != nil {
 			return 0, err
 		}
-		if who.Grid == "" || c.Grid != nil && slices.ContainsFunc(s.Places.Grids().Path(*c.Grid), func(above *grid.Cell) bool { return above.Code == who.Grid }) {
+		if c.Of(who.Department) && (who.Grid == "" || c.Grid != nil && slices.ContainsFunc(s.Places.Grids().Path(*c.Grid), func(above *grid.Cell) bool { return above.Code == who.Grid })) {
 			take(caseFeature(c.Case))
 		}
 		return 0, nil
 	}
-	f := cases.Filter{Grid: who.Grid, After: q.After, Limit: casePage}
+	f := cases.Filter{Grid: who.Grid, Line: who.Department, After: q.After, Limit: casePage}
 	if q.BBox != nil {
 		f.BBox = &[4]float64{q.BBox.Min[0], q.BBox.Min[1], q.BBox.Max[0], q.BBox.Max[1]}
 	}

@@ -40,9 +40,12 @@ type Viewer struct {
 	Key    string
 	Rights []string
 	Grid   string // the jurisdiction; empty: everywhere
+	Line   string // of what has lines, what is of this one; empty: all of them
 }
 
-func (v Viewer) same(o Viewer) bool { return v.Grid == o.Grid && slices.Equal(v.Rights, o.Rights) }
+func (v Viewer) same(o Viewer) bool {
+	return v.Grid == o.Grid && v.Line == o.Line && slices.Equal(v.Rights, o.Rights)
+}
 
 // area is a jurisdiction: a grid with all below it.
 type area struct {
@@ -55,6 +58,7 @@ type area struct {
 type audience struct {
 	id     string
 	grid   string
+	line   string
 	area   area
 	rights map[string]bool
 	topics map[string]bool
@@ -90,7 +94,7 @@ func specify(log string, v Viewer, a area, topics []string) spec {
 		}
 	}
 	sum := sha256.New()
-	fmt.Fprintf(sum, "%q %q %q %q %q", log, rights, v.Grid, a.sum, has)
+	fmt.Fprintf(sum, "%q %q %q %q %q %q", log, rights, v.Grid, v.Line, a.sum, has)
 	return spec{base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:12]), v, a, has}
 }
 
@@ -107,7 +111,7 @@ func areaOf(cells []string) area {
 }
 
 func newAudience(s spec, floor int64, limit int) *audience {
-	a := &audience{id: s.id, grid: s.viewer.Grid, area: s.area, rights: set(s.viewer.Rights), topics: set(s.topics),
+	a := &audience{id: s.id, grid: s.viewer.Grid, line: s.viewer.Line, area: s.area, rights: set(s.viewer.Rights), topics: set(s.topics),
 		ring: newRing(floor, limit), last: floor, openings: map[int64]*opening{}}
 	return a
 }
@@ -120,11 +124,18 @@ func set(names []string) map[string]bool {
 	return s
 }
 
-// Admits says whether the audience is told of e.
-func (a *audience) Admits(e Event) bool { return a.admits(e.Topic(), e.Grid, e.Needs) }
+// Admits says whether the audience is told of e, which is of the lines that are asked for if it matters.
+func (a *audience) Admits(e Event, lines func(Event) []string) bool {
+	return a.admits(e.Topic(), e.Grid, e.Needs) && (a.line == "" || a.follows(lines(e)))
+}
 
 func (a *audience) admits(topic, grid, needs string) bool {
 	return a.topics[topic] && (needs == "" || a.rights[needs]) && (grid == "" || a.covers(grid))
+}
+
+// follows says whether something of lines (nil: of all) is the audience's.
+func (a *audience) follows(lines []string) bool {
+	return a.line == "" || lines == nil || slices.Contains(lines, a.line)
 }
 
 // covers says whether the audience's jurisdiction holds the cell; outside all cells (empty) only who sees everywhere looks.
@@ -149,8 +160,8 @@ func numbers(dst []byte, seq, prev int64) []byte {
 }
 
 // tell adds an event to the ring if it is the audience's.
-func (a *audience) tell(e Event, tail []byte) bool {
-	if !a.Admits(e) {
+func (a *audience) tell(e Event, lines func(Event) []string, tail []byte) bool {
+	if !a.Admits(e, lines) {
 		return false
 	}
 	var head [64]byte

@@ -100,9 +100,7 @@ func (h *Hub) make(s spec) *audience {
 	}
 	a := newAudience(s, floor, h.ringLimit(len(h.audiences)+1))
 	for _, e := range h.recent {
-		if a.Admits(e) {
-			a.tell(e, h.textFor(a, tail(e)))
-		}
+		a.tell(e, h.lines, h.textFor(a, tail(e)))
 	}
 	now := time.Now()
 	a.toldAt, a.pingAt, a.emptyAt = now, now, now

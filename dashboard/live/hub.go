@@ -245,12 +245,13 @@ func (h *Hub) publish(events []Event) {
 		if h.config.Mask != nil {
 			masked = h.config.Mask(rest)
 		}
+		lines := sync.OnceValue(func() []string { return h.lines(e) })
 		for _, a := range h.audiences {
 			text := rest
 			if h.masks(a) {
 				text = masked
 			}
-			if a.tell(e, text) {
+			if a.tell(e, func(Event) []string { return lines() }, text) {
 				a.toldAt = now
 				deliveries += a.clients
 			}

@@ -29,6 +29,8 @@ var (
 	thingKeys  = []string{"1", "2", "3", "10", "11"}
 	thingGrids = map[string]string{"1": "", "2": "A1", "3": "A2", "10": "B1", "11": "A1"}
 	thingNeeds = map[string]string{"11": "secret.read", "3": "secret.read"}
+	thingLines = map[string][]string{"1": {"D1"}, "2": {"D1", "D2"}, "11": {}} // the others are of every line
+	someLines  = []string{"", "D1", "D2"}
 	cellsUnder = map[string][]string{"A": {"A1", "A2"}, "B": {"B1"}}
 	someRights = [][]string{everything, {"case.read", "map.read", "secret.read"}, {"case.read", "map.read"}, {"map.read"}, {"case.read", "secret.read"}}
 	someGrids  = []string{"", "A", "B", "A1"}
@@ -37,7 +39,7 @@ var (
 	topicNeeds = map[string]string{"cases": "case.read", "cameras": "map.read"}
 )
 
-const thingTable = `CREATE TABLE thing (topic text, key text, grid text NOT NULL, needs text NOT NULL, data json NOT NULL, PRIMARY KEY (topic, key))`
+const thingTable = `CREATE TABLE thing (topic text, key text, grid text NOT NULL, needs text NOT NULL, lines text[], data json NOT NULL, PRIMARY KEY (topic, key))`
 
 type thing struct {
 	Key string          `json:"key"`
@@ -49,7 +51,7 @@ func things(topic string) live.Table {
 	return live.Table{
 		Topic: topic,
 		Load: func(ctx context.Context, tx pgx.Tx) ([]live.Row, error) {
-			rows, err := tx.Query(ctx, `SELECT key, grid, needs, data FROM thing WHERE topic = $1`, topic)
+			rows, err := tx.Query(ctx, `SELECT key, grid, needs, lines, data FROM thing WHERE topic = $1`, topic)
 			if err != nil {
 				return nil, err
 			}
@@ -63,7 +65,12 @@ func things(topic string) live.Table {
 			if string(th.Row) == "null" {
 				th.Row = nil
 			}
-			return []live.Row{{Key: th.Key, Grid: e.Grid, Needs: e.Needs, Data: th.Row}}
+			return []live.Row{{Key: th.Key, Grid: e.Grid, Needs: e.Needs, Lines: thingLines[th.Key], Data: th.Row}}
+		},
+		Lines: func(e live.Event) []string {
+			var th thing
+			json.Unmarshal(e.Data, &th)
+			return thingLines[th.Key]
 		},
 	}
 }
@@ -78,7 +85,7 @@ func change(ctx context.Context, tx pgx.Tx, topic, key string, row any) (int64, 
 	if row == nil {
 		_, err = tx.Exec(ctx, `DELETE FROM thing WHERE topic = $1 AND key = $2`, topic, key)
 	} else {
-		_, err = tx.Exec(ctx, `INSERT INTO thing VALUES ($1, $2, $3, $4, $5) ON CONFLICT (topic, key) DO UPDATE SET data = EXCLUDED.data`, topic, key, grid, needs, text)
+		_, err = tx.Exec(ctx, `INSERT INTO thing (topic, key, grid, needs, data, lines) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (topic, key) DO UPDATE SET data = EXCLUDED.data`, topic, key, grid, needs, text, thingLines[key])
 	}
 	if err != nil {
 		return 0, err
@@ -106,7 +113,8 @@ func applyThing(c *client, m message) {
 func sees(v live.Viewer, topic, key string) bool {
 	grid, needs := thingGrids[key], thingNeeds[key]
 	return slices.Contains(v.Rights, topicNeeds[topic]) && (needs == "" || slices.Contains(v.Rights, needs)) &&
-		(v.Grid == "" || grid == "" || grid == v.Grid || slices.Contains(cellsUnder[v.Grid], grid))
+		(v.Grid == "" || grid == "" || grid == v.Grid || slices.Contains(cellsUnder[v.Grid], grid)) &&
+		(v.Line == "" || thingLines[key] == nil || slices.Contains(thingLines[key], v.Line))
 }
 
 // cutter ends a connection after a number of bytes that were read.
@@ -337,7 +345,7 @@ func TestAClientEndsWithTheSnapshotWhateverHappens(t *testing.T) {
 		w.log = append(w.log, told{seq: w.nodes[1].hub.Head()}) // where this machine begins
 		for i := range 4 {
 			key := fmt.Sprint("k", i)
-			w.viewers[key] = live.Viewer{Key: key, Rights: someRights[i%len(someRights)], Grid: someGrids[i%len(someGrids)]}
+			w.viewers[key] = live.Viewer{Key: key, Rights: someRights[i%len(someRights)], Grid: someGrids[i%len(someGrids)], Line: someLines[i%len(someLines)]}
 			g := &guest{client: newClient(), key: key}
 			g.dialer.EnableCompression = i%2 == 0
 			g.apply = applyThing
@@ -379,7 +387,7 @@ func TestAClientEndsWithTheSnapshotWhateverHappens(t *testing.T) {
 			"rights": func(*rapid.T) {
 				g := one()
 				w.mu.Lock()
-				w.viewers[g.key] = live.Viewer{Key: g.key, Rights: rapid.SampledFrom(someRights).Draw(rt, "rights"), Grid: rapid.SampledFrom(someGrids).Draw(rt, "grid")}
+				w.viewers[g.key] = live.Viewer{Key: g.key, Rights: rapid.SampledFrom(someRights).Draw(rt, "rights"), Grid: rapid.SampledFrom(someGrids).Draw(rt, "grid"), Line: rapid.SampledFrom(someLines).Draw(rt, "line")}
 				w.mu.Unlock()
 				for _, n := range w.nodes {
 					n.hub.Recheck(context.Background())

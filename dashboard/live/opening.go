@@ -196,7 +196,7 @@ func (h *Hub) replay(ctx context.Context, a *audience, since int64, o *opening) 
 			return fmt.Errorf("%w: nothing follows %d", errGap, at)
 		}
 		for _, e := range events {
-			if a.Admits(e) {
+			if a.Admits(e, h.lines) {
 				var head [64]byte
 				text = frame(text, opText, numbers(head[:0], e.Seq, prev), h.textFor(a, tail(e)))
 				prev = e.Seq

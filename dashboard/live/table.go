@@ -19,6 +19,8 @@ type Table struct {
 	Topic string
 	Load  func(ctx context.Context, tx pgx.Tx) ([]Row, error)
 	Apply func(e Event) []Row
+	// Lines are the lines of an event of the topic, as of the rows that Apply makes of it; nil: the topic has none.
+	Lines func(e Event) []string
 }
 
 // Row is one thing of a table. Grid and Needs say whom it is told, as those of an event do.
@@ -26,6 +28,7 @@ type Row struct {
 	Key   string
 	Grid  string
 	Needs string
+	Lines []string        // who is of one line is told if it is one of these; nil: everyone is
 	Data  json.RawMessage // nil: it is gone
 }
 
@@ -59,11 +62,22 @@ func (b *board) put(rows []Row) {
 func (b *board) of(a *audience) []Row {
 	var rows []Row
 	for _, r := range b.rows {
-		if a.admits(b.table.Topic, r.Grid, r.Needs) {
+		if a.admits(b.table.Topic, r.Grid, r.Needs) && a.follows(r.Lines) {
 			rows = append(rows, r)
 		}
 	}
 	return rows
+}
+
+// lines are those of an event; nil: all.
+func (h *Hub) lines(e Event) []string {
+	topic := e.Topic()
+	for _, b := range h.boards {
+		if b.table.Topic == topic && b.table.Lines != nil {
+			return b.table.Lines(e)
+		}
+	}
+	return nil
 }
 
 // snapshot is the text of a table's rows at number seq, by key: the same on every node.
