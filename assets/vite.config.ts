@@ -20,7 +20,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 1200,
     rolldownOptions: {
       // A page an entry: the wall does not load the desk, and the login loads neither.
-      input: { desk: at('index.html'), wall: at('wall.html'), walls: at('walls.html'), alarms: at('alarms.html'), cameras: at('cameras.html'), audit: at('audit.html'), catalogue: at('catalogue.html'), evaluation: at('evaluation.html'), leader: at('leader.html'), login: at('login.html'), account: at('account.html'), enrol: at('enrol.html'), screen: at('screen.html') },
+      input: { desk: at('index.html'), wall: at('wall.html'), walls: at('walls.html'), alarms: at('alarms.html'), cameras: at('cameras.html'), audit: at('audit.html'), persons: at('persons.html'), catalogue: at('catalogue.html'), evaluation: at('evaluation.html'), leader: at('leader.html'), login: at('login.html'), account: at('account.html'), enrol: at('enrol.html'), screen: at('screen.html') },
     },
   },
   test: {

@@ -29,6 +29,7 @@ import (
 	"gridwall/dashboard/evaluation"
 	"gridwall/dashboard/grids"
 	"gridwall/dashboard/live"
+	"gridwall/dashboard/persons"
 	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/retention"
 	"gridwall/dashboard/roster"
@@ -61,6 +62,8 @@ type Config struct {
 	CameraNet rtsp.Net
 	// SettableClock lets administrators stop the clock: for scenarios, drills and the demo.
 	SettableClock bool
+	// Persons switches the records of persons on; they need CameraKeys.
+	Persons bool
 	// PurgeMonths is after how many months from its closing a case loses reporter and photos; 0: never by itself. Certificates
 	// are signed with the key of Checkpoints and written into PurgeDir.
 	PurgeMonths int
@@ -198,9 +201,14 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		d.grids.Scheme = grid.National
 	}
 	d.evaluation = &evaluation.Room{Pool: c.Pool, Zone: files.Calendar().Zone, Steps: files.Steps, Log: c.Log}
+	records := &persons.Room{Pool: c.Pool, Under: d.under, Now: now.Now, Zone: files.Calendar().Zone}
+	if c.Persons {
+		records.Sealer = d.Access.Sealer
+	}
+	d.retention.Persons = records.Expire
 	d.api = api.New(ctx, api.Config{
-		Evaluation: d.evaluation,
-		Grids:      d.grids, Basemap: c.Basemap,
+		Evaluation: d.evaluation, Persons: records,
+		Grids: d.grids, Basemap: c.Basemap,
 		Pool: c.Pool, Access: d.Access, Cases: files, Flows: c.Flows, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
 		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Proxies: c.Proxies, OIDC: c.OIDC, Pages: c.Pages, Log: c.Log,

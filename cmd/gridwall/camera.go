@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"gridwall/dashboard/cameras"
 	"gridwall/dashboard/cameras/seal"
 	"gridwall/dashboard/live"
+	"gridwall/dashboard/persons"
 )
 
 const cameraUsage = `camera rotate-key [flags]
@@ -61,7 +63,11 @@ func (s *settings) openKeys(ctx context.Context, pool *pgxpool.Pool) (*seal.Keyr
 	if err != nil {
 		return nil, err
 	}
-	if used = append(used, factors...); len(used) > 0 {
+	records, err := persons.SealedBy(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	if used = slices.Concat(used, factors, records); len(used) > 0 {
 		return nil, fmt.Errorf("the credentials of cameras are sealed with key %s and %s is not there: copy it from the node or backup that has it (摄像机口令已封存, 缺少密钥文件: 请从原节点或备份复制)", strings.Join(used, ", "), path)
 	}
 	return seal.Open(path, true)
@@ -108,6 +114,9 @@ func rotate(ctx context.Context, pool *pgxpool.Pool, keys *seal.Keyring) (n int,
 			return err
 		}
 		if err := access.ResealFactors(ctx, tx, keys); err != nil {
+			return err
+		}
+		if err := persons.Reseal(ctx, tx, keys); err != nil {
 			return err
 		}
 		_, err := live.Append(ctx, tx, live.Draft{Type: "camera.changed", At: time.Now(), Data: struct{}{}})

@@ -158,7 +158,7 @@ func start(ctx context.Context, s settings, settableClock bool, log *slog.Logger
 	dash, err := dashboard.Open(life, dashboard.Config{Checkpoints: &audit.Signer{Pool: pool, Key: signing, File: checkpoints, Log: log},
 		Pool: pool, Catalogue: assets.Catalogue(), Pages: assets.Dist(),
 		WebRTCAddr: cmp.Or(s.webRTCAddr, net.JoinHostPort(host, "0")), RTSP: rtspOut, CameraKeys: keys, CameraNet: cameraNet,
-		SettableClock: settableClock, KeepMonths: s.keepMonths, PurgeMonths: s.purgeMonths, PurgeDir: filepath.Join(s.dataDir, "purges"), ClientsPerAddress: s.perAddress, Proxies: proxies, OIDC: signIn, FactorRoles: factorRoles, AlarmRules: rules, Flows: os.DirFS(filepath.Join(s.dataDir, "flows")), GridCodes: codes, Basemap: ground, TileBytes: int64(s.tileMemory) << 20, Log: log})
+		SettableClock: settableClock, KeepMonths: s.keepMonths, PurgeMonths: s.purgeMonths, Persons: s.persons, PurgeDir: filepath.Join(s.dataDir, "purges"), ClientsPerAddress: s.perAddress, Proxies: proxies, OIDC: signIn, FactorRoles: factorRoles, AlarmRules: rules, Flows: os.DirFS(filepath.Join(s.dataDir, "flows")), GridCodes: codes, Basemap: ground, TileBytes: int64(s.tileMemory) << 20, Log: log})
 	if err != nil {
 		listener.Close()
 		if rtspOut != nil {

@@ -32,6 +32,7 @@ type settings struct {
 	proxies     string // networks of trusted reverse proxies; empty: none
 	oidc        string // file that says which OpenID provider signs people in; empty: none
 	factorRoles string // roles that may do nothing without a second factor; empty: none
+	persons     bool   // records of persons are kept; false: none
 	basemap     basemap.Config
 	gridCodes   string // digits that county, street, community and grid add to a code
 	tileMemory  int    // MiB of memory that the map's tiles may take; 0: as much as they need
@@ -56,6 +57,7 @@ func (s *settings) flags(name, usage string) *flag.FlagSet {
 	set.StringVar(&s.proxies, "trusted-proxies", env("GRIDWALL_TRUSTED_PROXIES", ""), "networks of the reverse proxies that may say whose request it is, like 10.1.0.0/24 (default none)")
 	set.StringVar(&s.oidc, "oidc", env("GRIDWALL_OIDC", ""), "YAML file that says which OpenID provider signs people in, and who has which role (default none)")
 	set.StringVar(&s.factorRoles, "factor-roles", env("GRIDWALL_FACTOR_ROLES", ""), "roles that may do nothing without a second factor, like admin,auditor (default none)")
+	set.BoolVar(&s.persons, "person-records", env("GRIDWALL_PERSON_RECORDS", "") == "true", "keep records of people who are cared for, each with a purpose, an owner and a review once a quarter (default: none)")
 	set.StringVar(&s.basemap.From, "basemap", env("GRIDWALL_BASEMAP", ""), "what lies under the map: a .pmtiles file or a folder {z}/{x}/{y} of pictures, an address with {z}, {x}, {y} and {key}, or tianditu:vec, img, ter (default the imported backdrop)")
 	set.StringVar(&s.basemap.Key, "basemap-key", env("GRIDWALL_BASEMAP_KEY", ""), "key of the map server; it stays on this one")
 	set.StringVar(&s.basemap.Attribution, "basemap-attribution", env("GRIDWALL_BASEMAP_ATTRIBUTION", ""), "whose map it is, as it is to stand on it (default what the file says)")

@@ -60,6 +60,8 @@ const (
 	CatalogueManage  Right = "catalogue.manage"  // classes, conditions, who answers for what
 	EvaluationManage Right = "evaluation.manage" // formulas and weights
 	NumbersRead      Right = "numbers.read"      // mobile and identity numbers in what people wrote; masked without it
+	PersonRead       Right = "person.read"       // records of persons that one answers for, where the site keeps such
+	PersonManage     Right = "person.manage"     // make them, and say who answers for them
 	SessionRead      Right = "session.read"      // everyone who came in
 )
 
@@ -70,11 +72,11 @@ var rights = map[Role][]Right{
 	Admin:      {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, FlowManage, CatalogueManage, PhotoUpload, ReporterRead, MapRead, GridManage, DeviceManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, ClockSet, PositionRead, PositionReport, AuditRead, MetricsRead, ProfileRead, AlarmRead, AlarmAct, AlarmReport, AlarmSOS, EvaluationRead, EvaluationManage},
 	Operator:   slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Dispatcher: slices.Concat(centre, []Right{CameraPTZ, CaseReport, CaseMove, PhotoUpload, WallDrive, AlarmAct, AlarmReport}),
-	DutyLeader: slices.Concat(centre, []Right{CameraPTZ, AuditRead, EvaluationManage, CatalogueManage, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
+	DutyLeader: slices.Concat(centre, []Right{PersonRead, PersonManage, CameraPTZ, AuditRead, EvaluationManage, CatalogueManage, CaseReport, CaseMove, PhotoUpload, ReporterRead, WallDrive, AlarmAct, AlarmReport}),
 	Leader:     centre,
 	Integrator: {SessionRead, NumbersRead, MapRead, DeviceManage, CameraPlay, CameraPTZ, CameraManage, CameraSecret, WallRead, WallDrive, MetricsRead, AlarmRead, AlarmAct, AlarmReport},
-	Officer:    {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
-	Specialist: {SessionRead, NumbersRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, CameraSecret, PositionReport, AlarmSOS},
+	Officer:    {SessionRead, NumbersRead, PersonRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, PositionReport, AlarmSOS},
+	Specialist: {SessionRead, NumbersRead, PersonRead, CaseRead, CaseReport, CaseMove, PhotoUpload, MapRead, CameraPlay, CameraSecret, PositionReport, AlarmSOS},
 	Department: {SessionRead, NumbersRead, CaseRead, CaseMove, PhotoUpload, MapRead},
 	Resident:   {SessionRead, NumbersRead, CaseReport, PhotoUpload},
 	Auditor:    {SessionRead, AuditRead},
@@ -83,6 +85,16 @@ var rights = map[Role][]Right{
 
 // central are rights over the whole town: an account of one grid has none of them, whatever its role.
 var central = []Right{DeviceManage, GridManage, FlowManage, CameraManage, CameraSecret, WallDrive, ClockSet, AuditRead, MetricsRead, ProfileRead, EvaluationManage, CatalogueManage}
+
+// RolesWith are the roles that have a right.
+func RolesWith(r Right) (roles []Role) {
+	for _, role := range Roles {
+		if slices.Contains(rights[role], r) {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
 
 // Identity is who asks.
 type Identity struct {

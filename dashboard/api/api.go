@@ -34,6 +34,7 @@ import (
 	"gridwall/dashboard/evaluation"
 	"gridwall/dashboard/grids"
 	"gridwall/dashboard/live"
+	"gridwall/dashboard/persons"
 	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
@@ -65,6 +66,7 @@ type Config struct {
 	Stills     *still.Taker
 	PTZ        *ptz.Room
 	Evaluation *evaluation.Room
+	Persons    *persons.Room // nil or without keys: off
 	Plays      *audit.Plays
 	// RTSP is where video goes out for other players; nil: it does not.
 	RTSP   net.Addr
@@ -254,6 +256,14 @@ func (s *Server) routes() []route {
 		{"DELETE /api/v1/enrolments/{code}", access.DeviceManage, s.refuseEnrolment, "Send it away"},
 		{"GET /api/v1/devices", access.DeviceManage, s.devices, "The devices that come in as walls"},
 		{"DELETE /api/v1/devices/{name}", access.DeviceManage, s.revokeDevice, "Void a device's token"},
+
+		{"GET /api/v1/persons", access.PersonRead, s.listPersons, "Records of persons that one answers for, without the persons; 404 persons_off: the site keeps none"},
+		{"POST /api/v1/persons", access.PersonManage, s.makePerson, "Make a record: {grid, kind, purpose, owner, review_on?, person: {name, phone?, address?, note?}}"},
+		{"GET /api/v1/persons/counts", access.PersonRead, s.countPersons, "How many records by grid and kind; null: fewer than five, or one that would tell such a number"},
+		{"POST /api/v1/persons/{id}/open", access.PersonRead, s.openPerson, "The person, to who says what for: {purpose: visit, call, emergency or review}; it is on the audit first"},
+		{"POST /api/v1/persons/{id}/review", access.PersonRead, s.reviewPerson, "Say that a record is still needed: {review_on?, owner?}, at most a quarter away"},
+		{"DELETE /api/v1/persons/{id}", access.PersonRead, s.removePerson, "Delete a record"},
+		{"GET /persons", access.PersonRead, s.personsPage, ""},
 
 		{"PUT /api/v1/clock", access.ClockSet, s.setClock, "Stop the clock at {now}; only where the server was started with a settable clock"},
 		{"DELETE /api/v1/clock", access.ClockSet, s.releaseClock, "Let the clock go with the machine again"},

@@ -173,6 +173,14 @@ var scopes = map[string]scope{
 	"GET /api/v1/alarms/{id}":        ofAlarm,
 	"POST /api/v1/alarms/{id}/moves": ofAlarm,
 
+	"GET /api/v1/persons":              rows,
+	"POST /api/v1/persons":             rows,
+	"GET /api/v1/persons/counts":       rows,
+	"POST /api/v1/persons/{id}/open":   rows, // those of others are refused by the room: an owner has some of a grid
+	"POST /api/v1/persons/{id}/review": rows,
+	"DELETE /api/v1/persons/{id}":      rows,
+	"GET /persons":                     everywhere,
+
 	"PUT /api/v1/clock":    everywhere,
 	"DELETE /api/v1/clock": everywhere,
 

@@ -25,6 +25,7 @@ import (
 	"gridwall/dashboard/grids"
 	"gridwall/dashboard/layers"
 	"gridwall/dashboard/live"
+	"gridwall/dashboard/persons"
 	"gridwall/dashboard/ptz"
 	"gridwall/dashboard/wall"
 	"gridwall/geo/basemap"
@@ -157,6 +158,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 	var file *importer.FileError
 	var flow *cases.FlowError
 	var stored *pgconn.PgError
+	var record *persons.InvalidError
 	switch {
 	case errors.As(err, &stored) && (stored.Code == "22021" || stored.Code == "22P05"): // a NUL, or what is no UTF-8
 		return http.StatusBadRequest, "text_invalid", said{"内容含有无效字符", "it holds a character that is none"}, nil
@@ -253,11 +255,17 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusNotFound, "outside_grids", said{fmt.Sprintf("位置不在任何网格内，最近的是%s，%.0f 米", outside.Nearest.Name, outside.DistanceM), fmt.Sprintf("the point lies outside every grid; the nearest is %s, %.0f m away", outside.Nearest.Name, outside.DistanceM)}, nearestOf(outside)
 	case errors.Is(err, grid.ErrOutside):
 		return http.StatusNotFound, "outside_grids", said{"位置不在任何网格内", "the point lies outside every grid"}, nil
+	case errors.As(err, &record):
+		return http.StatusUnprocessableEntity, record.Code, said{record.ZH, record.EN}, nil
+	case errors.Is(err, persons.ErrOff):
+		return http.StatusNotFound, "persons_off", said{"本站未启用人员关爱档案", "this site keeps no records of persons"}, nil
+	case errors.Is(err, persons.ErrOverdue):
+		return http.StatusConflict, "review_overdue", said{"已过复核日期：请先复核是否仍有必要，再查看", "the day of review has passed: say first that the record is still needed"}, nil
 	case errors.Is(err, basemap.ErrAway):
 		return http.StatusServiceUnavailable, "basemap_away", said{"底图服务没有给出图片", "the server of the base map gave no picture"}, nil
 	case errors.Is(err, basemap.ErrNoTile):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
-	case errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),
+	case errors.Is(err, persons.ErrNotFound), errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),
 		errors.Is(err, whep.ErrNoSession), errors.Is(err, hls.ErrNoFile), errors.Is(err, errNoRoute):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
 	case errors.As(err, &method):

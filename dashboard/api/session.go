@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,8 +27,11 @@ type account struct {
 	Bare bool `json:"factor_missing"`
 }
 
-func accountOf(who access.Identity) map[string]account {
+func (s *Server) accountOf(who access.Identity) map[string]account {
 	a := account{who.Username, who.Name, who.Role, nil, nil, who.Rights(), who.Once, who.Bare}
+	if !s.Persons.On() {
+		a.Rights = slices.DeleteFunc(a.Rights, func(r access.Right) bool { return r == access.PersonRead || r == access.PersonManage })
+	}
 	if who.Department != "" {
 		a.Department = &who.Department
 	}
@@ -77,7 +81,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request, _ access.Identit
 	}
 	s.Plays.Note(who, "session.in", host(r), map[string]string{"by": "password"})
 	http.SetCookie(w, cookie(r, access.SessionCookie, token, access.SessionTTL))
-	return writeJSON(w, accountOf(who))
+	return writeJSON(w, s.accountOf(who))
 }
 
 // cookie is kept from scripts and from other sites; over TLS it never travels in the clear.
@@ -89,7 +93,7 @@ func cookie(r *http.Request, name, value string, ttl time.Duration) *http.Cookie
 }
 
 func (s *Server) session(w http.ResponseWriter, _ *http.Request, who access.Identity) error {
-	return writeJSON(w, accountOf(who))
+	return writeJSON(w, s.accountOf(who))
 }
 
 // sessions are one's own sign-ins.

@@ -96,7 +96,9 @@ type Keeper struct {
 	Months int
 	Key    ed25519.PrivateKey // signs certificates; needed where Months is not 0
 	Dir    string             // of the certificates; empty: the audit alone has them
-	Log    *slog.Logger
+	// Persons deletes records of persons that nobody has reviewed for too long, and says how many; nil: there are none.
+	Persons func(ctx context.Context) (int, error)
+	Log     *slog.Logger
 }
 
 // Run keeps house until ctx ends.
@@ -130,6 +132,15 @@ func (k *Keeper) Tidy(ctx context.Context, now time.Time) error {
 	}
 	if photos > 0 {
 		k.Log.Info("photos that no case claimed are deleted", "photos", photos)
+	}
+	if k.Persons != nil {
+		n, err := k.Persons(ctx)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			k.Log.Info("records of persons that nobody reviewed are deleted", "records", n)
+		}
 	}
 	if k.Months <= 0 {
 		return nil
