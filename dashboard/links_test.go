@@ -77,6 +77,37 @@ func TestALinkPlaysOneCameraForAWhile(t *testing.T) {
 	}
 }
 
+// RTSP has no field for a code: a password alone does not open what two factors shut.
+func TestAnAccountWithASecondFactorPlaysRTSPByATokenAlone(t *testing.T) {
+	h, rtsp, _ := cinema(t)
+	mine := []string{"Cookie", h.browser("lin", access.Operator).String()}
+	probe := func(user string) (string, error) {
+		out, err := exec.Command("ffprobe", "-v", "error", "-rtsp_transport", "tcp", "rtsp://"+user+"@"+rtsp+"/C1").CombinedOutput()
+		return string(out), err
+	}
+	if out, err := probe("lin:correct%20horse"); err != nil {
+		t.Fatalf("before there is a second factor: %v %s", err, out)
+	}
+	var begun struct{ Secret string }
+	a := h.ask("", "POST", "/api/v1/session/factor", map[string]string{"password": "correct horse"}, mine...)
+	if err := json.Unmarshal(a.body, &begun); err != nil || a.code != 200 {
+		t.Fatalf("%d %s", a.code, a.body)
+	}
+	if a := h.ask("", "POST", "/api/v1/session/factor/confirm", map[string]string{"code": authenticator(t, begun.Secret)}, mine...); a.code != 200 {
+		t.Fatalf("%d %s", a.code, a.body)
+	}
+	if out, err := probe("lin:correct%20horse"); err == nil || !strings.Contains(out, "401") {
+		t.Errorf("by the password alone: %v %s", err, out)
+	}
+	token, err := h.dash.Access.NewToken(t.Context(), "lin", "player")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := probe("token:" + token); err != nil {
+		t.Errorf("by a token: %v %s", err, out)
+	}
+}
+
 func TestWhoWatchedWhatFromWhenToWhenIsOnTheAudit(t *testing.T) {
 	h, rtsp, _ := cinema(t)
 	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(h.url, "http")+"/streams", http.Header{"Authorization": {"Bearer " + h.tokens[access.Wall]}})

@@ -14,10 +14,11 @@ import (
 const tokenUser = "token"
 
 // mayPlay decides for RTSP clients as the route table does for browsers: by a link's token,
-// by account and password, or by a token as the password. Each play is on the audit.
+// by account and password, or by a token as the password. An account with a second factor has no field for its code there, and
+// plays by a token or a link. Each play is on the audit.
 func (d *Dashboard) mayPlay(ctx context.Context, from rtpout.Credentials, camera string) (ended func(), err error) {
 	who, err := d.identify(ctx, from, camera)
-	if errors.Is(err, access.ErrNobody) || errors.Is(err, access.ErrWrongCredentials) || errors.As(err, new(*access.LockedError)) {
+	if errors.Is(err, access.ErrNobody) || errors.Is(err, access.ErrWrongCredentials) || errors.Is(err, access.ErrCodeRequired) || errors.As(err, new(*access.LockedError)) {
 		return nil, rtpout.ErrNobody
 	}
 	if err != nil {
