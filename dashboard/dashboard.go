@@ -210,7 +210,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 		Evaluation: d.evaluation, Persons: records,
 		Grids: d.grids, Basemap: c.Basemap,
 		Pool: c.Pool, Access: d.Access, Cases: files, Flows: c.Flows, Catalogue: classes, Roster: roster.New(c.Pool), Cameras: d.cameras, Walls: wall.New(c.Pool), Alarms: d.alarms,
-		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
+		Places: d.places, Hub: d.hub, WHEP: d.whep, HLS: d.hls, Stills: still.New(d.hub), PTZ: d.ptz, CameraNet: c.CameraNet, Plays: d.plays, RTSP: rtspAt, Writer: d.writer, Live: &live.Socket{Hub: d.live, Limits: live.Limits{PerAddress: c.ClientsPerAddress}},
 		Clock: now, SettableClock: c.SettableClock, Proxies: c.Proxies, OIDC: c.OIDC, Pages: c.Pages, Log: c.Log,
 	})
 	return d, nil

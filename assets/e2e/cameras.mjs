@@ -115,5 +115,34 @@ export function cameras(world) {
         assert.match(text, /一个关键帧/)
       })
     })
+
+    it('finds a device on the network, and how it is played, without anybody typing an address', async () => {
+      const { server } = world
+      await browsing(server, async (browser) => {
+        const registry = await CamerasPage.open(browser)
+        const { page } = registry
+        await page.getByTestId('add').click()
+        await registry.field('id').fill('FOUND-1')
+        await page.getByTestId('devices').locator('summary').click()
+        await page.fill('[name="at"]', '127.0.0.1')
+        await page.getByTestId('discover').click()
+        await page.getByTestId('device').first().click({ timeout: waitMs })
+        await page.fill('[name="device-user"]', 'gridwall')
+        await page.fill('[name="device-password"]', 'falsch')
+        browser.expect(/422/) // the camera's words, not a fault
+        await page.getByTestId('ask').click()
+        await page.getByTestId('devices').getByRole('alert').getByText('用户名或密码').waitFor({ timeout: waitMs })
+        await page.fill('[name="device-password"]', 'demo')
+        await page.getByTestId('ask').click()
+        await page.getByTestId('take').click({ timeout: waitMs })
+        assert.match(await registry.field('url').inputValue(), /^rtsp:\/\//)
+        assert.equal(await registry.field('id').inputValue(), 'FOUND-1', 'what was typed stays')
+        assert.ok(await registry.field('ptz').isChecked())
+        await registry.save()
+        const finding = await server.api('POST', '/api/v1/cameras/FOUND-1/test', {})
+        assert.equal(finding.codec, 'H.264', JSON.stringify(finding))
+        await server.api('DELETE', '/api/v1/cameras/FOUND-1')
+      })
+    })
   })
 }

@@ -147,13 +147,21 @@ func hang(ctx context.Context, s *server, town *geotest.Town, step func(string))
 }
 
 // mount lets the domes turn: their ONVIF side on the loopback, and how each is mounted, told by the ordinary API. One in five
-// has windows that it may not look into.
+// has windows that it may not look into. They answer to probes, so that 127.0.0.1 can be looked for on the page of cameras.
 func mount(ctx context.Context, w *world, room *streamtest.Server, domes []string, spawn func(func(context.Context) error)) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	web := &http.Server{Handler: room.ONVIF(), ReadHeaderTimeout: 10 * time.Second}
+	devices := room.ONVIF()
+	web := &http.Server{Handler: devices, ReadHeaderTimeout: 10 * time.Second}
+	if probes, err := net.ListenPacket("udp4", "127.0.0.1:3702"); err == nil { // another world has it
+		spawn(func(ctx context.Context) error {
+			defer context.AfterFunc(ctx, func() { probes.Close() })()
+			devices.Announce(probes, listener.Addr().String())
+			return nil
+		})
+	}
 	spawn(func(ctx context.Context) error {
 		defer context.AfterFunc(ctx, func() { web.Close() })()
 		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

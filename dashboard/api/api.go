@@ -42,6 +42,7 @@ import (
 	"gridwall/geo/basemap"
 	"gridwall/streams"
 	"gridwall/streams/hls"
+	"gridwall/streams/rtsp"
 	"gridwall/streams/still"
 	"gridwall/streams/whep"
 )
@@ -65,6 +66,7 @@ type Config struct {
 	HLS        *hls.Server
 	Stills     *still.Taker
 	PTZ        *ptz.Room
+	CameraNet  rtsp.Net // where cameras may be
 	Evaluation *evaluation.Room
 	Persons    *persons.Room // nil or without keys: off
 	Plays      *audit.Plays
@@ -202,6 +204,8 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/cameras/registry", access.CameraManage, s.listRegistry, "The registry without credentials: state, group, purpose, enabled, q (pinyin too)"},
 		{"GET /api/v1/cameras/{id}/record", access.CameraManage, s.registryRecord, "One camera of the registry, without credentials"},
 		{"POST /api/v1/cameras/bulk", access.CameraManage, s.bulkCameras, "Do one thing to many cameras: {ids, action: enable, disable, pin, unpin, group, relay, sub or remove, value}"},
+		{"POST /api/v1/cameras/discover", access.CameraManage, s.discoverDevices, "Look for ONVIF devices for 3 s: {at} asks one host, without it all of the server's own network"},
+		{"POST /api/v1/cameras/device", access.CameraManage, s.askDevice, "Ask an ONVIF device what it is and how it is played: {address, username, password}"},
 		{"GET /api/v1/relays", access.CameraManage, s.relays, "The relays that pull cameras beside the centre, and whether they are heard"},
 		{"POST /api/v1/cameras/import", access.CameraManage, s.importCameras, "Import a CSV, Excel, GeoJSON, GeoPackage, KML or shapefile list: the file as body; name, datum, encoding, dry_run, columns; answers lines of JSON, {done, of} and last {report}"},
 		{"GET /api/v1/cameras/export.csv", access.CameraManage, s.exportCameras, "The registry as CSV with the headings that the import reads: headings=zh or en (GB/T 28181)"},
@@ -376,7 +380,7 @@ const (
 var costly = map[string]bool{
 	"POST /api/v1/audit/walls":  true,
 	"GET /api/v1/export/{file}": true, "GET /api/v1/cameras/export.csv": true, "POST /api/v1/cameras/import": true,
-	"POST /api/v1/cameras/sweep": true, "POST /api/v1/cameras/{id}/test": true, "GET /api/v1/grids/{code}/sight": true,
+	"POST /api/v1/cameras/sweep": true, "POST /api/v1/cameras/{id}/test": true, "POST /api/v1/cameras/discover": true, "POST /api/v1/cameras/device": true, "GET /api/v1/grids/{code}/sight": true,
 }
 
 // guard finds out who asks, holds the route's right, and answers for the handler what went wrong.

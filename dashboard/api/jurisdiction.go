@@ -127,6 +127,8 @@ var scopes = map[string]scope{
 	"GET /api/v1/cameras/{id}/record":          ofCamera,
 	"POST /api/v1/cameras/bulk":                everywhere,
 	"GET /api/v1/relays":                       everywhere,
+	"POST /api/v1/cameras/device":              everywhere,
+	"POST /api/v1/cameras/discover":            everywhere,
 	"POST /api/v1/cameras/import":              everywhere,
 	"GET /api/v1/cameras/export.csv":           everywhere,
 	"DELETE /api/v1/cameras/{id}":              ofCamera,

@@ -219,6 +219,30 @@ func (s *Server) testCamera(w http.ResponseWriter, r *http.Request, who access.I
 	return writeJSON(w, t)
 }
 
+func (s *Server) discoverDevices(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	var in struct{ At string }
+	if err := decode(w, r, 4<<10, &in); err != nil {
+		return err
+	}
+	devices, err := s.Cameras.Discover(r.Context(), in.At, s.CameraNet)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, map[string]any{"devices": devices})
+}
+
+func (s *Server) askDevice(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	var in struct{ Address, Username, Password string }
+	if err := decode(w, r, 4<<10, &in); err != nil {
+		return err
+	}
+	pictures, err := cameras.AskDevice(r.Context(), in.Address, in.Username, in.Password, s.CameraNet)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, pictures)
+}
+
 func (s *Server) strips(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	hours, err := queryInt(r, "hours", 24, 1, 168)
 	if err != nil {

@@ -39,11 +39,16 @@ type Found struct {
 
 // Discover probes the network once, at addr (Multicast, or the address of one responder), and gathers answers until ctx
 // ends; that is how it ends, without an error. Devices in networks that are not allowed are left out, at most 1,024 are
-// told, each once, in the order of their addresses. Only whoever is on the same network answers.
+// told, each once, in the order of their addresses. Only whoever is on the same network answers a multicast.
 func Discover(ctx context.Context, addr string, network rtsp.Net) ([]Found, error) {
 	to, err := net.ResolveUDPAddr("udp4", addr)
 	if err != nil {
 		return nil, fmt.Errorf("discover: %w", err)
+	}
+	if !to.IP.IsMulticast() {
+		if err := network.Control(ctx, "udp4", to.String(), nil); err != nil {
+			return nil, fmt.Errorf("discover: %w", err)
+		}
 	}
 	conn, err := net.ListenUDP("udp4", nil)
 	if err != nil {

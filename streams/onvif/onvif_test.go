@@ -223,6 +223,9 @@ func TestDevicesAnswerAProbe(t *testing.T) {
 	if found := discover(rtsp.Net{Allowed: func(a netip.Addr) bool { return !a.IsLoopback() }}, 0); len(found) != 0 {
 		t.Errorf("in a forbidden network: %v", found)
 	}
+	if !errors.Is(err, rtsp.ErrForbidden) {
+		t.Errorf("a probe to a forbidden network: %v", err)
+	}
 }
 
 func TestForbiddenNetworksAreNotReachedNotEvenByARedirect(t *testing.T) {

@@ -35,6 +35,21 @@ export interface Record extends Camera {
 /** What the form sends: a record, and credentials where they are new. */
 export type Draft = Omit<Record, 'grid' | 'state' | 'reason' | 'since' | 'relay' | 'credentials'> & { username: string; password: string }
 
+/** An ONVIF device that answered a probe; `cameras` are those of the registry that come from its host. */
+export interface Device {
+  address: string
+  name: string
+  hardware: string
+  cameras: string[]
+}
+
+/** What a device is, and how it is played: RTSP without credentials, the main picture first. */
+export interface Pictures {
+  maker: string
+  model: string
+  profiles: { name: string; codec: string; width: number; height: number; ptz: boolean; url: string }[]
+}
+
 export interface Strip {
   share: number | null
   losses: number

@@ -18,7 +18,7 @@ import (
 )
 
 // clients are many websockets read by two threads with epoll: the load must not cost more than what it measures. A thread
-// that is woken by each message costs more than its writing, so they read what has come every few milliseconds, and take
+// that is woken by each message costs more than its writing, so they read what has come every 50 ms, and take
 // the time of its arrival from the kernel (SO_TIMESTAMPNS). A delivery is one "ts": that a client receives; a frame of
 // several messages counts each.
 type clients struct {
@@ -237,8 +237,9 @@ func (t *thread) loop() {
 	}
 }
 
-// drainEvery is how long a thread lets messages gather.
-const drainEvery = 10 * time.Millisecond
+// drainEvery is how long a thread lets messages gather: longer than a server takes to write to everyone, so that reading does
+// not take the processor from writing. Where several are read at once, all of them count as late as the last.
+const drainEvery = 50 * time.Millisecond
 
 // arrival is when the last of what was read came in, in nanoseconds; now where the kernel does not say.
 func arrival(control []byte) int64 {
