@@ -5,6 +5,7 @@ import { desk } from './desk.mjs'
 import { evaluation } from './evaluation.mjs'
 import { gridEditing } from './grids.mjs'
 import { foreign } from './foreign.mjs'
+import { ptz } from './ptz.mjs'
 import { recovery } from './recovery.mjs'
 import { relays } from './relay.mjs'
 import { Server } from './harness/server.mjs'
@@ -27,6 +28,7 @@ evaluation(world)
 catalogue(world)
 gridEditing(world)
 foreign(world)
+ptz(world)
 foreignWhep(world)
 codecs(world)
 relays(world)
