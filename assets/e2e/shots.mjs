@@ -30,10 +30,11 @@ const desk = [
     if ((await page.getByTestId('near').count()) > 0) await page.keyboard.press('Escape')
     await page.keyboard.press('n')
     await page.getByTestId('report-grid').locator('b').waitFor()
-    await page.fill('#report-class', '垃圾')
+    await page.fill('#report-class', (await page.evaluate(() => document.documentElement.lang)) === 'en' ? 'Litter' : '垃圾')
     await page.keyboard.press('Enter')
   }],
   ['desk-alarms', async (page) => {
+    await page.keyboard.press('Escape')
     await page.keyboard.press('Escape')
     await page.keyboard.press('Escape')
     await page.keyboard.press('m')
@@ -67,11 +68,20 @@ const desk = [
 
 const pages = [
   ['cameras', 'admin', '/cameras', async (page) => page.locator('[data-testid="registry-table"] tbody tr').first().click()],
+  ['cameras-import', 'admin', '/cameras', async (page) => page.getByTestId('open-import').click()],
+  ['cameras-empty', 'admin', '/cameras', async (page) => {
+    await page.route('**/api/v1/cameras/registry', (route) => route.fulfill({ json: { cameras: [] } }))
+    await page.reload()
+    await page.getByTestId('empty').waitFor({ timeout: 30_000 })
+    await page.unroute('**/api/v1/cameras/registry')
+  }],
   ['walls', 'admin', '/walls', async (page) => page.locator('[data-edit]').first().click()],
+  ['walls-screens', 'admin', '/walls', async (page) => page.getByTestId('open-screens').click()],
   ['alarms', 'admin', '/alarms', async () => undefined],
   ['audit', 'admin', '/audit', async () => undefined],
   ['leader', 'admin', '/leader', async (page) => page.locator('[data-testid="numbers"] li').first().waitFor()],
-  ['evaluation', 'admin', '/evaluation', async () => undefined],
+  ['leader-list', 'admin', '/leader', async (page) => page.locator('[data-testid="numbers"] button').first().click()],
+  ['evaluation', 'admin', '/evaluation', async (page) => page.getByTestId('counts').locator('button').first().click()],
   ['catalogue', 'admin', '/catalogue', async (page) => page.locator('[data-testid="matrix"] td').first().waitFor()],
   ['account', 'admin', '/account', async () => undefined],
   ['enrol', 'admin', '/enrol', async () => undefined],
