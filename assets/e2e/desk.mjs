@@ -122,6 +122,26 @@ export function desk(world) {
       })
     })
 
+    it('keeps a filter, and has it again after a reload', async () => {
+      await browsing(world.server, async (browser) => {
+        const { page, queue } = await deskOf(browser, 'operator')
+        const rows = queue.locator('[data-case]')
+        await rows.first().waitFor()
+        const all = await rows.count()
+        await page.getByRole('group', { name: '按等级' }).getByText('特急').click()
+        await until(10_000, async () => (await rows.count()) < all)
+        const narrowed = await rows.count()
+        await page.getByTestId('keep-filter').click()
+        await page.reload()
+        await rows.first().waitFor({ timeout: 60_000 })
+        assert.ok((await rows.count()) > narrowed)
+        await page.getByTestId('saved-filters').getByText('特急').click()
+        await until(10_000, async () => (await rows.count()) === narrowed)
+        await page.getByRole('button', { name: '删除 特急' }).click()
+        await page.getByTestId('saved-filters').waitFor({ state: 'detached' })
+      })
+    })
+
     it('prints its keys with ?', async () => {
       await browsing(world.server, async (browser) => {
         const { page } = await deskOf(browser, 'operator')

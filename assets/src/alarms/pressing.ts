@@ -50,6 +50,9 @@ export function movesOf({ state, priority, source }: Alarm): AlarmMove[] {
 }
 
 /** Moves that need a reason. */
+/** The move that takes another back; what was acknowledged stays so. */
+export const opposite: Partial<Record<AlarmMove, AlarmMove>> = { shelve: 'unshelve', out_of_service: 'return_to_service' }
+
 export const reasoned: readonly AlarmMove[] = ['shelve', 'out_of_service', 'clear']
 
 /** How long a shelf can last, minutes. */
