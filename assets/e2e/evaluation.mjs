@@ -34,6 +34,20 @@ export function evaluation(world) {
         await department.click()
         await until(10_000, async () => (await page.getByTestId('object').textContent())?.includes('✕'))
 
+        // On paper: the week's figures of the page, on A4, without the page.
+        await page.locator('[data-period="week"]').click()
+        await until(10_000, async () => (await page.getByTestId('brief').textContent())?.includes('工作周报'))
+        await page.emulateMedia({ media: 'print' })
+        assert.equal(await page.getByTestId('rates').isVisible(), false)
+        for (const count of await counts.all()) {
+          const measure = await data(count, 'measure')
+          assert.equal(await page.getByTestId('brief').locator(`[data-measure="${measure}"] b`).textContent(), await data(count, 'n'), measure)
+        }
+        const pdf = await page.pdf({ preferCSSPageSize: true })
+        const [, width, height] = /MediaBox \[0 0 ([\d.]+) ([\d.]+)\]/.exec(pdf.toString('latin1')).map(Number)
+        assert.deepEqual([Math.round(width), Math.round(height)], [595, 842], 'A4 in points')
+        await page.emulateMedia({ media: null })
+
         await page.getByTestId('edit-plan').click()
         const points = page.getByTestId('plan').locator('input[type=number]').first()
         await points.waitFor()
