@@ -101,7 +101,7 @@ const taken = []
 
 async function save(page, name) {
   // Pictures that are still opening and a map that still draws would be a picture of the machine, not of the page.
-  await page.waitForFunction(() => [...document.querySelectorAll('[data-testid="map"]')].every((box) => box.map === undefined || (box.map.loaded() && !box.map.isMoving())), null, { timeout: 30_000 }).catch(() => undefined)
+  await page.waitForFunction(() => [...document.querySelectorAll('[data-testid="map"]')].every((box) => box.map?.loaded() && !box.map.isMoving()), null, { timeout: 30_000 }).catch(() => undefined)
   await page.screenshot({ path: `${folder}${name}.png` })
   taken.push(name)
   console.log(`shots/${name}.png`)
@@ -187,22 +187,28 @@ async function walls(server, size) {
   }
 }
 
-/** All pictures of one language, theme and size on one sheet, each under its name. */
+/** What the sheet of the documentation holds: every page and scene once dark in Chinese, once light in English. */
+const documented = /\.(zh-CN\.dark|en\.light)\.1920x1080\.png$/
+
+/** All pictures of one language, theme and size on one sheet, each under its name; and one for the documentation. */
 async function sheets() {
   const groups = new Map()
-  for (const name of (await readdir(folder)).filter((one) => one.split('.').length === 5).sort()) {
+  const names = (await readdir(folder)).filter((one) => one.split('.').length === 5).sort()
+  for (const name of names) {
     const group = name.split('.').slice(1, 4).join('.')
     groups.set(group, [...(groups.get(group) ?? []), name])
   }
-  const browser = await Browser.open({ url: 'http://127.0.0.1' }, { width: 2400, height: 1400 })
+  groups.set('pages', names.filter((name) => documented.test(name)))
+  if (groups.get('pages').length === 0) groups.delete('pages')
+  const browser = await Browser.open({ url: 'http://127.0.0.1' }, { width: 2000, height: 1400 })
   try {
     for (const [group, names] of groups) {
       const figures = names.map((name) => `<figure><img src="${name}" alt=""><figcaption>${name.split('.')[0]}</figcaption></figure>`).join('')
       const file = `${folder}contact.html`
-      await writeFile(file, `<!doctype html><meta charset="utf-8"><title>${group}</title><style>body{display:grid;grid-template-columns:repeat(4,1fr);gap:16px;margin:16px;background:#777;font:16px sans-serif}figure{margin:0}img{width:100%}figcaption{color:#fff}</style>${figures}`)
+      await writeFile(file, `<!doctype html><meta charset="utf-8"><title>${group}</title><style>body{display:grid;grid-template-columns:repeat(${group === 'pages' ? 6 : 4},1fr);gap:12px;margin:12px;background:#777;font:16px sans-serif}figure{margin:0}img{width:100%}figcaption{color:#fff}</style>${figures}`)
       const page = await browser.page()
       await page.goto(`file://${file}`)
-      await page.screenshot({ path: `${folder}contact-${group}.jpg`, type: 'jpeg', quality: 82, fullPage: true })
+      await page.screenshot({ path: `${folder}contact-${group}.jpg`, type: 'jpeg', quality: group === 'pages' ? 72 : 82, fullPage: true })
       console.log(`shots/contact-${group}.jpg: ${names.length} pictures`)
       await page.close()
     }
