@@ -98,13 +98,12 @@ func OpenWithin(ctx context.Context, pool *pgxpool.Pool, budget Budget) (*Map, e
 			return nil, err
 		}
 	}
-	m.grids.Load().index()
-	m.grids.Load().search()
-	b := m.buildings.Load()
-	b.byGrid()
-	b.search()
-	b.squares()
-	b.scene()
+	g, b := m.grids.Load(), m.buildings.Load()
+	var derived sync.WaitGroup
+	for _, derive := range []func(){func() { g.index() }, func() { g.search() }, func() { b.byGrid() }, func() { b.search() }, func() { b.squares() }, func() { b.scene() }} {
+		derived.Go(derive)
+	}
+	derived.Wait()
 	return m, nil
 }
 

@@ -45,37 +45,43 @@ const shards = 4
 type entry struct{ name, address, code string }
 
 func newSearchText(n int, at func(i int) entry) *searchText {
-	s := &searchText{}
-	spell := speller{}
+	s := &searchText{make([]shard, shards), make([]shard, shards)}
+	var all sync.WaitGroup
 	for part := range shards {
-		from, to := part*n/shards, (part+1)*n/shards
-		var w, p strings.Builder
-		written, spelled := shard{from: from, ends: make([]int, 0, to-from)}, shard{from: from, ends: make([]int, 0, to-from)}
-		for i := from; i < to; i++ {
-			e := at(i)
-			name, address := normal(e.name), normal(e.address)
-			for _, part := range []string{name, address, normal(e.code)} {
-				w.WriteString(part)
-				w.WriteByte('\t')
-			}
-			w.WriteByte('\n')
-			written.ends = append(written.ends, w.Len())
-			full, initials := spell.spell(cmp.Or(name, address))
-			p.WriteString(full)
-			p.WriteByte('\t')
-			p.WriteString(initials)
-			if name != "" && address != "" {
-				p.WriteByte('\t')
-				_, initials := spell.spell(address)
-				p.WriteString(initials)
-			}
-			p.WriteByte('\n')
-			spelled.ends = append(spelled.ends, p.Len())
-		}
-		written.text, spelled.text = w.String(), p.String()
-		s.written, s.spelled = append(s.written, written), append(s.spelled, spelled)
+		all.Go(func() { s.written[part], s.spelled[part] = lines(part*n/shards, (part+1)*n/shards, at) })
 	}
+	all.Wait()
 	return s
+}
+
+// lines writes and spells the entries from…to, to not included.
+func lines(from, to int, at func(i int) entry) (written, spelled shard) {
+	spell := speller{}
+	var w, p strings.Builder
+	written, spelled = shard{from: from, ends: make([]int, 0, to-from)}, shard{from: from, ends: make([]int, 0, to-from)}
+	for i := from; i < to; i++ {
+		e := at(i)
+		name, address := normal(e.name), normal(e.address)
+		for _, part := range []string{name, address, normal(e.code)} {
+			w.WriteString(part)
+			w.WriteByte('\t')
+		}
+		w.WriteByte('\n')
+		written.ends = append(written.ends, w.Len())
+		full, initials := spell.spell(cmp.Or(name, address))
+		p.WriteString(full)
+		p.WriteByte('\t')
+		p.WriteString(initials)
+		if name != "" && address != "" {
+			p.WriteByte('\t')
+			_, initials := spell.spell(address)
+			p.WriteString(initials)
+		}
+		p.WriteByte('\n')
+		spelled.ends = append(spelled.ends, p.Len())
+	}
+	written.text, spelled.text = w.String(), p.String()
+	return written, spelled
 }
 
 // candidates is how many matches of a shard are looked at to find the best.

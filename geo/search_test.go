@@ -1,10 +1,8 @@
 package geo
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
@@ -99,27 +97,5 @@ func TestNearestBuildingIsThatOfAFullScan(t *testing.T) {
 		if len(near) != 1 || near[0].ID != want {
 			t.Fatalf("%v: %+v, want %d at %.1f m", p, near, want, best)
 		}
-	}
-}
-
-// BenchmarkSearchInAMillion searches 1,000,000 buildings; GRIDWALL_BENCH_BUILDINGS takes another number.
-func BenchmarkSearchInAMillion(b *testing.B) {
-	n := 1_000_000
-	if os.Getenv("GRIDWALL_BENCH_BUILDINGS") != "" {
-		fmt.Sscan(os.Getenv("GRIDWALL_BENCH_BUILDINGS"), &n)
-	}
-	roads := []string{"永来路", "滨河路", "人民街", "解放路", "团结巷", "建设大街", "和平路", "迎宾路"}
-	all := make([]building.Building, n)
-	for i := range all {
-		all[i] = building.Building{ID: uint64(i + 1), Name: fmt.Sprintf("%s小区%d号楼", roads[i%8][:6], i%97+1), Address: fmt.Sprintf("%s%d号", roads[i/8%8], i/64)}
-	}
-	all[n-1].Name = "永来城"
-	m := mapOf(all)
-	for _, q := range []string{"ylc", "永来城", "永来路十二号", "xq97", "没有这里"} {
-		b.Run(q, func(b *testing.B) {
-			for b.Loop() {
-				m.Search(q, 20)
-			}
-		})
 	}
 }
