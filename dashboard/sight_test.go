@@ -89,6 +89,35 @@ func TestViewsAndBlindSpotsAreOnTheMap(t *testing.T) {
 	}
 }
 
+// One camera looks east, 60° wide and 200 m far, along a street and at a house; another knows no lamp.
+func TestAtNightACameraSeesAsFarAsItsLamp(t *testing.T) {
+	h := openWith(t, places+`;
+INSERT INTO backdrop (kind, class, name, geom) VALUES ('road', 'local', '永来路', ST_GeomFromText('LINESTRING(110.0035 40.405, 110.0062 40.405)', 4326));
+INSERT INTO building (name, address, floors, geom, footprint)
+SELECT '永来城', '永来路1号', 3, p, ST_Multi(ST_Expand(p, 0.0001)) FROM ST_SetSRID(ST_MakePoint(110.0055, 40.4055), 4326) AS p;
+UPDATE camera SET geom = ST_SetSRID(ST_MakePoint(110.0045, 40.405), 4326), bearing_deg = 90, angle_deg = 60, range_m = 200, state = 'live', light_type = NULL WHERE id = 'C1'`)
+	type sight struct {
+		Cameras     int
+		LampUnknown int     `json:"lamp_unknown"`
+		BlindShare  float64 `json:"blind_share"`
+		Streets     float64 `json:"streets_seen"`
+		Fronts      float64 `json:"fronts_seen"`
+		Points      int
+	}
+	ask := func(time string) (found sight) {
+		h.want(access.Operator, "GET", "/api/v1/grids/150621901001001/sight?step_m=5&time="+time, nil, http.StatusOK, &found)
+		return found
+	}
+	day, dark := ask("day"), ask("night")
+	if day.Cameras != 1 || day.Streets <= 0.3 || day.Streets >= 0.9 || day.Fronts <= 0 || day.Fronts > 0.5 || day.LampUnknown != 0 {
+		t.Errorf("by day: %+v", day)
+	}
+	if dark.Cameras != 0 || dark.LampUnknown != 1 || dark.BlindShare != 1 || dark.Streets != 0 || dark.Fronts != 0 || dark.Points != day.Points {
+		t.Errorf("at night, no lamp is known: %+v", dark)
+	}
+	h.want(access.Operator, "GET", "/api/v1/grids/150621901001001/sight?time=noon", nil, http.StatusBadRequest, nil)
+}
+
 // want asks and holds the answer's status; into takes its body.
 func (h *house) want(role access.Role, method, path string, body any, code int, into any) {
 	h.t.Helper()

@@ -190,6 +190,11 @@ func (m *Map) Building(id uint64) *building.Building {
 // Sight is what stands in the way of cameras, as of the last Reload.
 func (m *Map) Sight() *sight.Scene { return m.buildings.Load().scene() }
 
+// Streets are the lines of the roads within an area, from the database; see backdrop.Streets.
+func (m *Map) Streets(ctx context.Context, area orb.MultiPolygon) ([]orb.LineString, error) {
+	return backdrop.Streets(ctx, m.pool, area)
+}
+
 // AllBuildings is every building, by id. They are shared: do not change them.
 func (m *Map) AllBuildings() []building.Building { return m.buildings.Load().all }
 

@@ -176,7 +176,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/grids/versions", access.MapRead, s.gridVersions, "The versions of the grids, the newest first"},
 		{"GET /api/v1/grids/{code}/past", access.MapRead, s.gridPast, "What a grid was in earlier versions"},
 		{"GET /api/v1/grids/{code}", access.MapRead, s.gridCard, "A grid's card: officers, buildings, cameras, open cases by light"},
-		{"GET /api/v1/grids/{code}/sight", access.MapRead, s.gridSight, "Which share of a grid's open ground no camera sees, where that is (blind), and the one more camera that would help most: step_m"},
+		{"GET /api/v1/grids/{code}/sight", access.MapRead, s.gridSight, "Which share of a grid's open ground no camera sees, where that is (blind), which share of its streets and building fronts is seen, and the one more camera that would help most: step_m, time (day, night)"},
 		{"GET /api/v1/locate", access.MapRead, s.locate, "The grids of a point: lon, lat"},
 		{"POST /api/v1/locate", access.MapRead, s.locateMany, "The grids of up to 10,000 points: {points: [[lon, lat]]}; for one outside, the nearest within 50 m"},
 		{"GET /api/v1/search", access.MapRead, s.search, "Find grids, buildings, cameras and cases: q"},

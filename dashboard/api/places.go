@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -225,7 +226,8 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request, who access.Ident
 	return writeJSON(w, map[string]any{"results": results})
 }
 
-// gridSight samples the open ground of a grid. Cameras that are down see nothing, nor do those of unknown direction.
+// gridSight samples the open ground of a grid, its streets and the fronts of its buildings, by day or by night. Cameras that
+// are down see nothing, nor do those of unknown direction; at night nor those without a lamp, or of which none is known.
 func (s *Server) gridSight(w http.ResponseWriter, r *http.Request, who access.Identity) error {
 	cell := s.Places.Grids().Cell(r.PathValue("code"))
 	if cell == nil {
@@ -235,29 +237,61 @@ func (s *Server) gridSight(w http.ResponseWriter, r *http.Request, who access.Id
 	if err != nil {
 		return err
 	}
+	time := cmp.Or(r.URL.Query().Get("time"), "day")
+	if time != "day" && time != "night" {
+		return badRequest("query_invalid", "参数 time 应为 day 或 night", "query parameter time must be day or night")
+	}
 	if span := geo.Distance(cell.Bound.Min, cell.Bound.Max) / float64(step); span > 400 {
 		return badRequest("step_too_small", "网格过大: 请加大 step_m", "the grid is too large for this step_m")
+	}
+	streets, err := s.Places.Streets(r.Context(), cell.Geometry)
+	if err != nil {
+		return err
 	}
 	const farM = 1000
 	around := geo.BoundPad(cell.Bound, farM)
 	var eyes []sight.Camera
-	unknown := 0
+	directionUnknown, lampUnknown := 0, 0
 	for _, c := range s.Cameras.List(secret(who)) {
 		eye := c.Eye()
-		switch {
-		case !around.Contains(eye.At) || c.Indoor || !c.State.Up():
-		case eye.BearingDeg == nil && !eye.PTZ:
-			unknown++
-		default:
-			eyes = append(eyes, eye)
+		if !around.Contains(eye.At) || c.Indoor || !c.State.Up() {
+			continue
 		}
+		if eye.BearingDeg == nil && !eye.PTZ {
+			directionUnknown++
+			continue
+		}
+		if time == "night" {
+			lamp, known := c.Lamp()
+			if !known {
+				lampUnknown++
+			}
+			var sees bool
+			if eye, sees = eye.AtNight(lamp); !sees {
+				continue
+			}
+		}
+		eyes = append(eyes, eye)
 	}
 	scene := s.Places.Sight()
-	points, blind := scene.Blind(cell.Geometry, eyes, float64(step))
-	answer := map[string]any{"points": points, "blind_share": float64(len(blind)) / float64(max(points, 1)), "cameras": len(eyes), "direction_unknown": unknown, "step_m": step,
+	seen := func(points []orb.Point) any {
+		if len(points) == 0 {
+			return nil
+		}
+		return 1 - float64(len(scene.Blind(points, eyes)))/float64(len(points))
+	}
+	ground := scene.Ground(cell.Geometry, float64(step))
+	blind := scene.Blind(ground, eyes)
+	answer := map[string]any{"time": time, "points": len(ground), "blind_share": float64(len(blind)) / float64(max(len(ground), 1)), "step_m": step,
+		"streets_seen": seen(sight.Along(streets, float64(step))), "fronts_seen": seen(scene.Fronts(cell.Geometry, float64(step))),
+		"cameras": len(eyes), "direction_unknown": directionUnknown, "lamp_unknown": lampUnknown,
 		"blind": geojson.NewGeometry(orb.MultiPoint(blind)), "more": nil}
-	if more, ok := scene.More(cell.Geometry, blind, sight.Camera{}); ok {
-		answer["more"] = map[string]any{"location": location(more.At), "bearing": math.Round(*more.BearingDeg), "sees_share": float64(more.Gain) / float64(points), "view": geojson.NewGeometry(scene.View(more.Camera))}
+	like := sight.Camera{}
+	if time == "night" {
+		like, _ = like.AtNight(true)
+	}
+	if more, ok := scene.More(cell.Geometry, blind, like); ok {
+		answer["more"] = map[string]any{"location": location(more.At), "bearing": math.Round(*more.BearingDeg), "sees_share": float64(more.Gain) / float64(len(ground)), "view": geojson.NewGeometry(scene.View(more.Camera))}
 	}
 	return writeJSON(w, answer)
 }

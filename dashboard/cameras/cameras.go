@@ -332,6 +332,12 @@ func (c *Camera) Eye() sight.Camera {
 	return sight.Camera{At: orb.Point{c.Location.Lon, c.Location.Lat}, BearingDeg: c.Bearing, AngleDeg: or0(c.Angle), RangeM: or0(c.RangeM), HeightM: or0(c.HeightM), PTZ: c.PTZ}
 }
 
+// Lamp says whether the camera has a lamp of its own 补光, infrared or white; known is false where the registry does not say.
+func (c *Camera) Lamp() (lamp, known bool) {
+	const none = 1 // of LightTypes
+	return c.details.LightType != nil && *c.details.LightType != none, c.details.LightType != nil
+}
+
 // behind says which building hides p from a camera that would see it else.
 func (c *Camera) behind(n *Near, p orb.Point, scene *sight.Scene) {
 	if scene == nil || c.Indoor || n.InView != nil && !*n.InView {

@@ -65,6 +65,39 @@ func query(ctx context.Context, db DB, sql string, args ...any) ([]Feature, erro
 	return all, nil
 }
 
+const streets = `
+SELECT ST_AsBinary(part.geom)
+FROM (SELECT ST_GeomFromWKB($1, 4326) AS geom) AS area, backdrop AS b, ST_Dump(ST_CollectionExtract(ST_Intersection(b.geom, area.geom), 2)) AS part
+WHERE b.kind = 'road' AND ST_Intersects(b.geom, area.geom)
+ORDER BY b.id, part.path`
+
+// Streets are the lines of the roads within an area, cut at its border; lon, lat.
+func Streets(ctx context.Context, db DB, area orb.MultiPolygon) ([]orb.LineString, error) {
+	shape, err := wkb.Marshal(area)
+	if err != nil {
+		return nil, fmt.Errorf("streets: %w", err)
+	}
+	rows, err := db.Query(ctx, streets, shape)
+	if err != nil {
+		return nil, fmt.Errorf("streets: %w", err)
+	}
+	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (orb.LineString, error) {
+		var b []byte
+		if err := row.Scan(&b); err != nil {
+			return nil, err
+		}
+		g, err := wkb.Unmarshal(b)
+		if err != nil {
+			return nil, err
+		}
+		return g.(orb.LineString), nil // what dumped lines are
+	})
+	if err != nil {
+		return nil, fmt.Errorf("streets: %w", err)
+	}
+	return lines, nil
+}
+
 // Options of Import.
 type Options struct {
 	Progress importer.Progress

@@ -245,30 +245,3 @@ func (s *Scene) Sees(c Camera, p orb.Point) bool {
 	}
 	return s.Blocker(c.At, p, c.HeightM) == nil
 }
-
-// Blind samples the open ground of an area every stepM metres. It returns how many points that were, and those that no
-// camera sees.
-func (s *Scene) Blind(area orb.MultiPolygon, cameras []Camera, stepM float64) (points int, blind []orb.Point) {
-	b := area.Bound()
-	dy := stepM / metre
-	dx := dy / max(math.Cos(b.Center()[1]*math.Pi/180), 0.01)
-	for y := b.Min[1] + dy/2; y < b.Max[1]; y += dy {
-		for x := b.Min[0] + dx/2; x < b.Max[0]; x += dx {
-			p := orb.Point{x, y}
-			if !contains(area, p) || s.indoors(p) {
-				continue
-			}
-			points++
-			if !slices.ContainsFunc(cameras, func(c Camera) bool { return s.Sees(c, p) }) {
-				blind = append(blind, p)
-			}
-		}
-	}
-	return points, blind
-}
-
-func (s *Scene) indoors(p orb.Point) bool {
-	return slices.ContainsFunc(s.squares[squareOf(p)], func(n int32) bool {
-		return s.blocks[n].bound.Contains(p) && contains(s.all[s.blocks[n].building].Footprint, p)
-	})
-}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/paulmach/orb"
@@ -154,9 +155,61 @@ func TestTheBlindShareOfAnAreaIsThatOfItsGeometry(t *testing.T) {
 	origin := orb.Point{110, 40}
 	around := geo.NewBoundAroundPoint(origin, 50).ToPolygon()
 	east := 90.0
-	points, blind := sight.New(nil).Blind(orb.MultiPolygon{around}, []sight.Camera{{At: origin, BearingDeg: &east, AngleDeg: 90, RangeM: 50}}, 1)
-	seen, want := 1-float64(len(blind))/float64(points), math.Pi/4*50*50/(100*100)
-	if points < 9_500 || points > 10_500 || math.Abs(seen-want) > 0.01 {
-		t.Errorf("%d points, %.4f seen, want %.4f within 1 %%", points, seen, want)
+	scene := sight.New(nil)
+	ground := scene.Ground(orb.MultiPolygon{around}, 1)
+	if len(ground) < 9_500 || len(ground) > 10_500 {
+		t.Errorf("%d points", len(ground))
+	}
+	camera := sight.Camera{At: origin, BearingDeg: &east, AngleDeg: 90, RangeM: 50}
+	night, _ := camera.AtNight(true)
+	for _, tc := range []struct {
+		when   string
+		camera sight.Camera
+		reach  float64
+	}{{"day", camera, 50}, {"night", night, 30}} {
+		seen, want := 1-float64(len(scene.Blind(ground, []sight.Camera{tc.camera})))/float64(len(ground)), math.Pi/4*tc.reach*tc.reach/(100*100)
+		if math.Abs(seen-want) > 0.01 {
+			t.Errorf("%s: %.4f seen, want %.4f within 1 %%", tc.when, seen, want)
+		}
+	}
+	if _, sees := camera.AtNight(false); sees {
+		t.Error("a camera without a lamp sees at night")
+	}
+}
+
+func TestFrontsStandBeforeTheirWallsAndOnlyTheFacingOneIsSeen(t *testing.T) {
+	origin := orb.Point{110, 40}
+	houses := wall(3) // 20 m wide, 10 m deep
+	scene := sight.New(houses)
+	area := orb.MultiPolygon{geo.NewBoundAroundPoint(origin, 100).ToPolygon()}
+	fronts := scene.Fronts(area, 1)
+	if len(fronts) != 60 {
+		t.Fatalf("%d points before 60 m of wall", len(fronts))
+	}
+	reversed := slices.Clone(houses)
+	ring := slices.Clone(houses[0].Footprint[0][0])
+	slices.Reverse(ring)
+	reversed[0].Footprint = orb.MultiPolygon{{ring}}
+	if n := len(sight.New(reversed).Fronts(area, 1)); n != 60 {
+		t.Errorf("%d points where the ring turns the other way", n)
+	}
+	north := 0.0
+	blind := scene.Blind(fronts, []sight.Camera{{At: origin, BearingDeg: &north, AngleDeg: 90, RangeM: 80}})
+	if len(blind) != 38 { // its back and both sides, but for the first half metre round each corner
+		t.Errorf("%d of 60 are not seen, want 38", len(blind))
+	}
+}
+
+func TestALineIsWalkedInEqualSteps(t *testing.T) {
+	origin := orb.Point{110, 40}
+	at := func(bearing, m float64) orb.Point { return geo.PointAtBearingAndDistance(origin, bearing, m) }
+	points := sight.Along([]orb.LineString{{origin, at(90, 33), at(90, 100)}, {origin, at(0, 4)}, {origin}}, 10)
+	if len(points) != 11 {
+		t.Fatalf("%d points, want 10 on the long line and 1 on the short", len(points))
+	}
+	for i, p := range points[:10] {
+		if d := geo.Distance(origin, p); math.Abs(d-float64(5+10*i)) > 0.1 {
+			t.Errorf("point %d lies at %.2f m", i, d)
+		}
 	}
 }

@@ -139,7 +139,7 @@ func (s *Scene) mounts(area orb.MultiPolygon) (at []orb.Point) {
 				if l := math.Hypot(x, y); l > 0 {
 					x, y = x*(l+mountM*0.6)/l, y*(l+mountM*0.6)/l
 				}
-				p := orb.Point{c[0] + x/(v.stretch*metre), c[1] + y/metre}
+				p := v.degrees(x, y)
 				if contains(area, p) && !s.indoors(p) {
 					at = append(at, p)
 				}

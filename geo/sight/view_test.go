@@ -56,12 +56,13 @@ func TestOneMoreCameraIsPutWhereItSeesMost(t *testing.T) {
 	area := orb.MultiPolygon{geo.NewBoundAroundPoint(geo.PointAtBearingAndDistance(origin, 0, 25), 60).ToPolygon()}
 	north := 0.0
 	cameras := []sight.Camera{{At: origin, BearingDeg: &north, AngleDeg: 120, RangeM: 100}}
-	_, blind := scene.Blind(area, cameras, 4)
+	ground := scene.Ground(area, 4)
+	blind := scene.Blind(ground, cameras)
 	more, ok := scene.More(area, blind, sight.Camera{})
 	if !ok {
 		t.Fatal("nothing helps")
 	}
-	_, left := scene.Blind(area, append(cameras, more.Camera), 4)
+	left := scene.Blind(ground, append(cameras, more.Camera))
 	if len(blind)-len(left) != more.Gain {
 		t.Errorf("it gains %d, and was said to gain %d", len(blind)-len(left), more.Gain)
 	}
@@ -69,7 +70,7 @@ func TestOneMoreCameraIsPutWhereItSeesMost(t *testing.T) {
 	for bearing := 0.0; bearing < 360; bearing++ {
 		for _, corner := range wall(3)[0].Footprint[0][0] {
 			c := sight.Camera{At: geo.PointAtBearingAndDistance(corner, geo.Bearing(geo.PointAtBearingAndDistance(origin, 0, 25), corner), 0.45), BearingDeg: &bearing}
-			if _, left := scene.Blind(area, append(cameras, c), 4); len(blind)-len(left) > best {
+			if left := scene.Blind(ground, append(cameras, c)); len(blind)-len(left) > best {
 				best = len(blind) - len(left)
 			}
 		}
