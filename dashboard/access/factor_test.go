@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,6 +92,28 @@ func TestASecondFactorIsAskedForAndNoCodeIsGoodTwice(t *testing.T) {
 	var stored []byte
 	if err := pool.QueryRow(t.Context(), `SELECT secret FROM factor`).Scan(&stored); err != nil || bytes.Contains(stored, []byte(secret)) {
 		t.Errorf("the secret lies open in the database: %q, %v", stored, err)
+	}
+}
+
+// A code that somebody saw being typed is good for one of all who come with it at once.
+func TestOfManyWithOneCodeOneComesIn(t *testing.T) {
+	room, _, _, secret, _ := factored(t)
+	code := access.CodeAt(secret, time.Now())
+	var came atomic.Int32
+	var crowd sync.WaitGroup
+	start := make(chan struct{})
+	for range 8 {
+		crowd.Go(func() {
+			<-start
+			if _, _, err := room.SignIn(t.Context(), "zhang", "correct horse", access.From{Code: code}); err == nil {
+				came.Add(1)
+			}
+		})
+	}
+	close(start)
+	crowd.Wait()
+	if n := came.Load(); n != 1 {
+		t.Errorf("%d of 8 came in by one code, want 1", n)
 	}
 }
 

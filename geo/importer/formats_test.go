@@ -3,6 +3,7 @@ package importer_test
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -406,6 +407,7 @@ func TestHostileContainersAreRefusedInBoundedMemory(t *testing.T) {
 		{"a broken zip", "PK\x03\x04 and nothing", "unreadable zip"},
 		{"a broken database", "SQLite format 3\x00 and nothing", "unreadable GeoPackage"},
 		{"a zip of nothing", zipOf(t, "readme.txt", "x"), "nothing in the zip can be imported"},
+		{"a zip of a thousand million entries", hugeDirectory(zipOf(t, "readme.txt", "x")), "its directory has 2147483647 bytes"},
 	} {
 		if _, _, err := read(tc.text, importer.Options{}); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: %v", tc.name, err)
@@ -430,6 +432,14 @@ func TestHostileContainersAreRefusedInBoundedMemory(t *testing.T) {
 	if _, _, err := read(bomb.String(), importer.Options{}); err == nil || !strings.Contains(err.Error(), "more than 32 MiB") {
 		t.Error(err)
 	}
+}
+
+// hugeDirectory has a zip say that its directory takes 2 GiB.
+func hugeDirectory(zipped string) string {
+	b := []byte(zipped)
+	end := bytes.LastIndex(b, []byte("PK\x05\x06"))
+	binary.LittleEndian.PutUint32(b[end+12:], 1<<31-1)
+	return string(b)
 }
 
 func zipOf(t testing.TB, name, text string) string {
