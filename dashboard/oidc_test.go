@@ -293,6 +293,7 @@ func TestOnlyTheBrowserThatBeganComesBackFromTheProviderAndOnce(t *testing.T) {
 		refused(what, resp, err)
 	}
 	change("", func(*signin.Pending) {})
+	change("another state", func(p *signin.Pending) { p.State = "other" })
 	change("another nonce", func(p *signin.Pending) { p.Nonce = "other" })
 	change("one that is over", func(p *signin.Pending) { p.Until = time.Now().Add(-time.Second) })
 
