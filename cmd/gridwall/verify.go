@@ -45,6 +45,9 @@ func verify(ctx context.Context, args []string) error {
 	holds, err := verifyAll(ctx, pool, s)
 	if err == nil {
 		fmt.Printf("%d events and %d rows of the audit hold; the log passes through %d signed checkpoints (日志 %[1]d 条、审计 %[2]d 行完整，经过 %[3]d 个签名检查点)\n", holds.Events, holds.Entries, holds.Checkpoints)
+		if holds.Masked > 0 {
+			fmt.Printf("%d events had numbers of persons masked by purges, each with its certificate (%[1]d 条日志的号码已按期限遮蔽，均有证书)\n", holds.Masked)
+		}
 		if holds.Older > 0 {
 			fmt.Printf("%d rows of the audit are older than the log that is kept and were not compared\n", holds.Older)
 		}

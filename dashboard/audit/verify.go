@@ -22,6 +22,7 @@ type Holds struct {
 	Events      int64 // of the log
 	Entries     int64 // of the audit, each equal to its event
 	Older       int64 // entries whose events the policy has let go
+	Masked      int   // events whose numbers of persons were masked when their time was over, each by a certificate
 	Checkpoints int   // that the log passes through
 	Earlier     int   // checkpoints of a log that this one was restored from and that are beyond it
 }
@@ -74,6 +75,7 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, checkpoints []Checkpoint) (
 		}
 		all := map[string]told{}
 		oldest := time.Time{}
+		uncertified, since := 0, int64(0) // masked events, and who said so
 		err := live.Walk(ctx, tx, func(e live.Event, hash []byte) error {
 			holds.Events++
 			if c, ok := signed[e.Seq]; ok {
@@ -85,6 +87,12 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, checkpoints []Checkpoint) (
 				default:
 					holds.Earlier++
 				}
+			}
+			if n := live.MaskedBy(e); n > 0 {
+				if uncertified == 0 {
+					since = e.Seq
+				}
+				holds.Masked, uncertified = holds.Masked+n, uncertified+n
 			}
 			if e.Type != "audit.recorded" {
 				return nil
@@ -101,6 +109,7 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, checkpoints []Checkpoint) (
 				if err != nil {
 					return err
 				}
+				uncertified = max(0, uncertified-entry.masked())
 				if before, known := all[entry.ID]; known {
 					all[entry.ID] = told{before.seq, sum, before.e}
 				} else {
@@ -112,9 +121,21 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, checkpoints []Checkpoint) (
 		if err != nil {
 			return err
 		}
+		if uncertified > 0 {
+			return &live.BrokenError{Seq: since, Why: fmt.Sprintf("it masks events and no certificate of a purge says so: %d", uncertified)}
+		}
 		return compare(ctx, tx, all, oldest, kept, &holds)
 	})
 	return holds, err
+}
+
+// masked is how many events the certificate of a purge says it has masked.
+func (e Entry) masked() int {
+	var certificate struct{ Events int }
+	if e.Act != "purge" || json.Unmarshal(e.Detail, &certificate) != nil {
+		return 0
+	}
+	return certificate.Events
 }
 
 const everyRow = `SELECT id, at, until, account, username, role, act, object, detail FROM audit_entry`

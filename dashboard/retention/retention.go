@@ -1,6 +1,6 @@
 // Package retention lets go of personal data when its time is over, by command or by itself, and proves what it did.
 //
-// The life of a purge: Purge takes reporters and photos out of cases that were closed before an instant, signs a certificate
+// The life of a purge: Purge takes reporters, photos and numbers of persons out of cases that were closed before an instant, signs a certificate
 // and puts it on the audit in one transaction; Keeper does that once an hour for the policy of the site, and removes what is
 // nobody's any more: photos that no case claimed, sessions and tokens that are over.
 package retention
@@ -33,7 +33,11 @@ type Certificate struct {
 }
 
 func (c Certificate) signed() []byte {
-	return fmt.Appendf(nil, "gridwall purge\n%s\n%s\n%d\n%d\n%d\n%s", c.At.Format(time.RFC3339Nano), c.Before.Format(time.RFC3339Nano), c.Cases, c.Reporters, c.Photos, c.Digest)
+	text := fmt.Appendf(nil, "gridwall purge\n%s\n%s\n%d\n%d\n%d\n%s", c.At.Format(time.RFC3339Nano), c.Before.Format(time.RFC3339Nano), c.Cases, c.Reporters, c.Photos, c.Digest)
+	if c.Texts > 0 { // certificates of before say nothing of texts
+		text = fmt.Appendf(text, "\n%d\n%d", c.Texts, c.Events)
+	}
+	return text
 }
 
 // Holds says whether the certificate is signed by the key and says what it said.
@@ -53,8 +57,11 @@ func Purge(ctx context.Context, pool *pgxpool.Pool, key ed25519.PrivateKey, befo
 		if c.Purged, err = cases.Purge(ctx, tx, before); err != nil {
 			return err
 		}
-		if dry || c.Cases == 0 {
+		if dry {
 			return errDry
+		}
+		if c.Cases == 0 {
+			return nil
 		}
 		c.Sig = base64.StdEncoding.EncodeToString(ed25519.Sign(key, c.signed()))
 		e, err := audit.New(access.Identity{Username: by}, "purge", before.Format(time.DateOnly), c, c.At)
@@ -152,7 +159,7 @@ func (k *Keeper) Tidy(ctx context.Context, now time.Time) error {
 	if err != nil || c.Cases == 0 {
 		return err
 	}
-	k.Log.Info("personal data let go by policy", "cases", c.Cases, "reporters", c.Reporters, "photos", c.Photos, "months", k.Months)
+	k.Log.Info("personal data let go by policy", "cases", c.Cases, "reporters", c.Reporters, "photos", c.Photos, "texts", c.Texts, "months", k.Months)
 	if k.Dir == "" {
 		return nil
 	}
