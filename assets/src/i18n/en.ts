@@ -754,7 +754,7 @@ const en: Messages = {
   persons: {
     title: 'Persons in care',
     what: 'Old people who live alone and others; sealed, opened only for a purpose, reviewed each quarter',
-    mine: 'Records that I answer for',
+    mine: 'Records',
     new: 'New record',
     record: 'Record',
     none: 'No records',

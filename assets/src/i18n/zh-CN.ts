@@ -752,7 +752,7 @@ export default {
   persons: {
     title: '关爱档案',
     what: '独居老人等关爱对象；内容加密保存，查看须说明目的，每季度复核',
-    mine: '由我负责的档案',
+    mine: '档案',
     new: '新建档案',
     record: '档案',
     none: '没有档案',
