@@ -270,7 +270,10 @@ func (r *Room) Make(ctx context.Context, who access.Identity, d Draft) (rec Reco
 	}
 	err = pgx.BeginFunc(ctx, r.Pool, func(tx pgx.Tx) error {
 		var level string
-		if err := tx.QueryRow(ctx, `SELECT level FROM grid WHERE code = $1`, d.Grid).Scan(&level); err != nil || level != "grid" {
+		if err := tx.QueryRow(ctx, `SELECT level FROM grid WHERE code = $1`, d.Grid).Scan(&level); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if level != "grid" {
 			return &InvalidError{"grid_invalid", "没有这个网格", "there is no such grid"}
 		}
 		owner, err := r.owner(ctx, tx, d.Owner, d.Grid)
