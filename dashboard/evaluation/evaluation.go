@@ -282,6 +282,9 @@ func (r *Room) Cases(ctx context.Context, name string, o Object, span Span, kind
 	}
 	whose := map[Dim]string{Town: "NOT part AND $1::text[] IS NULL", Grid: "NOT part AND grid = ANY($1::text[])", Department: "department = ANY($1::text[])",
 		Post: "posts && $1::text[]", Collector: "NOT part AND collector::text = ANY($1::text[])"}[o.Dim]
+	if len(o.Codes) == 1 { // an index gives those of one in their order
+		whose = strings.Replace(whose, "= ANY($1::text[])", "= ($1::text[])[1]", 1)
+	}
 	where := whose + ` AND ` + m.day + ` BETWEEN $2 AND $3 AND ($4 = '' OR kind = $4)`
 	if m.and != "" {
 		where += " AND " + m.and
