@@ -35,9 +35,10 @@ type house struct {
 	tokens   []string // each writer is a person of its own, with every right
 	wall     string   // of a wall's device
 	writer   *live.Writer
-	seq      int64 // the newest message
-	sizes    []int // numbers of clients to push to
-	rates    []int // messages a second
+	seq      int64   // the newest message
+	sizes    []int   // numbers of clients to push to
+	rates    []int   // messages a second
+	ruled    []ruled // what reports name; none: no class
 }
 
 const database = "gridwall_bench"

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -191,9 +190,7 @@ func (h *house) crew(ctx context.Context, addr string, n int, length time.Durati
 }
 
 func (h *house) report(ctx context.Context, client *http.Client, addr, token string) (status int, seq int64) {
-	lon := west + (float64(rand.IntN(counties))+0.5)*0.01
-	body := fmt.Appendf(nil, `{"flow":"incident","priority":"normal","title":"污水井盖破损","description":"路口东侧，井盖翘起约五厘米，影响行人与非机动车通行","location":{"lon":%.4f,"lat":%.4f}}`, lon, south+0.005)
-	req, err := http.NewRequestWithContext(ctx, "POST", "http://"+addr+"/api/v1/cases", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, "POST", "http://"+addr+"/api/v1/cases", bytes.NewReader(h.body()))
 	if err != nil {
 		return 0, 0
 	}
@@ -331,13 +328,17 @@ func (h *house) overload(ctx context.Context) error {
 	return nil
 }
 
-// profile shows where a node's processor time goes while 64 writers report; the profile is left in the folder for temporary files.
+// profile shows where a node's processor time goes while 64 writers report with every rule on; the profile is left in the folder for temporary files.
 func (h *house) profile(ctx context.Context) error {
 	s, err := h.serve(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
+	if err := h.withRules(ctx, s.addr); err != nil {
+		return err
+	}
+	defer func() { h.ruled = nil }()
 	h.crew(ctx, s.addr, 64, 3*time.Second, nil)
 	length, file := 2*h.scale.ingest, filepath.Join(os.TempDir(), "gridwall-cpu.pprof")
 	taken := make(chan error, 1)
@@ -348,7 +349,7 @@ func (h *house) profile(ctx context.Context) error {
 	if err := <-taken; err != nil {
 		return err
 	}
-	fmt.Printf("\n# profile: 64 writers, %.0f tx/s, ack p50 %.1f ms, p99 %.1f ms\n", t.perSecond, t.p50, t.p99)
+	fmt.Printf("\n# profile: 64 writers with every rule, %.0f tx/s, ack p50 %.1f ms, p99 %.1f ms\n", t.perSecond, t.p50, t.p99)
 	top := exec.CommandContext(ctx, "go", "tool", "pprof", "-top", "-cum", "-nodecount", "60", file)
 	top.Stdout, top.Stderr = os.Stdout, os.Stderr
 	return top.Run()

@@ -76,12 +76,12 @@ func run(ctx context.Context, args []string) error {
 	}
 	parts := flags.Args()
 	if len(parts) == 0 || parts[0] == "all" {
-		parts = []string{"push", "stalled", "return", "ingest", "overload"}
+		parts = []string{"push", "stalled", "return", "ingest", "rules", "overload"}
 	}
 	for _, part := range parts {
-		do := map[string]func(context.Context) error{"push": h.push, "stalled": h.stalled, "return": h.comeBack, "ingest": h.ingest, "alone": h.alone, "overload": h.overload, "profile": h.profile}[part]
+		do := map[string]func(context.Context) error{"push": h.push, "stalled": h.stalled, "return": h.comeBack, "ingest": h.ingest, "rules": h.rules, "alone": h.alone, "overload": h.overload, "profile": h.profile}[part]
 		if do == nil {
-			return errors.New("measure push, stalled, return, ingest, alone, overload or all, or take a profile")
+			return errors.New("measure push, stalled, return, ingest, rules, alone, overload or all, or take a profile")
 		}
 		if err := do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", part, err)
