@@ -213,3 +213,141 @@ func TestTheCellsOfWashingtonHaveNoFalseFindings(t *testing.T) {
 		}
 	}
 }
+
+// planted is a fault that a test put into cells.
+type planted struct {
+	kind  FaultKind
+	shape orb.Geometry
+	found int
+}
+
+// plant gives one cell a corner more, on a side that it shares with another: drawn in (a gap of 1 m² or more), drawn out (an
+// overlap) or on the side (a T-vertex). ok is false where the side that was drawn by lot does not serve.
+func plant(random *rand.Rand, cells []*Cell, owners map[[2]orb.Point]int, kind FaultKind, taken []orb.Bound) (p planted, ok bool) {
+	c := cells[random.IntN(len(cells))]
+	n := random.IntN(len(c.Geometry))
+	ring := c.Geometry[n][0]
+	i := random.IntN(len(ring) - 1)
+	a, b := ring[i], ring[i+1]
+	if owners[[2]orb.Point{b, a}] == 0 || geo.Distance(a, b) < 8 {
+		return p, false
+	}
+	along := 0.2 + 0.6*random.Float64()
+	at := orb.Point{a[0] + along*(b[0]-a[0]), a[1] + along*(b[1]-a[1])}
+	if p = (planted{kind: kind, shape: at}); kind != TVertex {
+		areaM2 := 1 + 20*random.Float64()
+		off := 2 * areaM2 / geo.Distance(a, b) // metres, square to the side
+		if kind == Overlap {
+			off = -off
+		}
+		if planar.Area(ring) < 0 {
+			off = -off
+		}
+		shrink := math.Cos(a[1] * math.Pi / 180)
+		x, y := (b[0]-a[0])*shrink, b[1]-a[1]
+		l := math.Hypot(x, y)
+		const metres = 111_195
+		at = orb.Point{at[0] - off*y/l/metres/shrink, at[1] + off*x/l/metres}
+		p.shape = orb.Polygon{{a, at, b, a}}
+	}
+	near := p.shape.Bound().Pad(1e-6)
+	for _, t := range taken {
+		if t.Intersects(near) {
+			return p, false
+		}
+	}
+	for _, other := range cells { // no border but the one of the side comes near
+		if !other.Geometry.Bound().Intersects(near) {
+			continue
+		}
+		for _, polygon := range other.Geometry {
+			for _, r := range polygon {
+				for j := 0; j+1 < len(r); j++ {
+					same := r[j] == a && r[j+1] == b || r[j] == b && r[j+1] == a
+					touch := r[j] == a || r[j] == b || r[j+1] == a || r[j+1] == b
+					switch {
+					case same:
+					case touch && kind != TVertex: // the side next to it must not run through the triangle
+						mid := orb.Point{(at[0] + (a[0]+b[0])/2) / 2, (at[1] + (a[1]+b[1])/2) / 2}
+						if planar.DistanceFromSegment(r[j], r[j+1], at) < 2e-6 || planar.DistanceFromSegment(r[j], r[j+1], mid) < 2e-6 || crosses(r[j], r[j+1], p.shape.(orb.Polygon)) {
+							return p, false
+						}
+					case !touch && orb.LineString{r[j], r[j+1]}.Bound().Intersects(near):
+						return p, false
+					}
+				}
+			}
+		}
+	}
+	grown := append(orb.Ring{}, ring[:i+1]...)
+	grown = append(append(grown, at), ring[i+1:]...)
+	c.Geometry[n][0] = grown
+	return p, true
+}
+
+// crosses says that a side runs into a triangle, of which it may have a corner.
+func crosses(a, b orb.Point, triangle orb.Polygon) bool {
+	for _, along := range []float64{0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999} {
+		if planar.PolygonContains(triangle, orb.Point{a[0] + along*(b[0]-a[0]), a[1] + along*(b[1]-a[1])}) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestFaultsPlantedIntoTheCellsOfWashingtonAreAllFound(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 500))
+	kinds := map[FaultKind]int{}
+	const rounds, each = 5, 100
+	for round := range rounds {
+		cells := real(t, "dc/smd_2013.geojson", "smd", "", Lattice)
+		owners := map[[2]orb.Point]int{}
+		for _, c := range cells {
+			for _, polygon := range c.Geometry {
+				for _, r := range polygon {
+					for i := 0; i+1 < len(r); i++ {
+						owners[[2]orb.Point{r[i], r[i+1]}]++
+					}
+				}
+			}
+		}
+		before := map[FaultKind]int{}
+		for _, f := range check(t, cells, 0.9) {
+			before[f.Kind]++
+		}
+		var all []planted
+		var taken []orb.Bound
+		for tries := 0; len(all) < each; tries++ {
+			if tries > 1_000_000 {
+				t.Fatalf("only %d faults could be planted", len(all))
+			}
+			if p, ok := plant(random, cells, owners, []FaultKind{Gap, Overlap, TVertex}[len(all)%3], taken); ok {
+				all, taken = append(all, p), append(taken, p.shape.Bound().Pad(2e-6))
+			}
+		}
+		more := map[FaultKind]int{}
+		for _, f := range check(t, cells, 0.9) {
+			more[f.Kind]++
+			for i := range all {
+				if p := &all[i]; f.Kind == p.kind && at(f.Shape, p.shape) {
+					if area := geo.Area(p.shape); math.Abs(f.AreaM2-area) <= 0.01*area+1e-6 {
+						p.found++
+					}
+				}
+			}
+		}
+		for _, p := range all {
+			kinds[p.kind]++
+			before[p.kind]++
+			if p.found != 1 {
+				t.Errorf("round %d: a %s of %.2f m² at %v was found %d times", round, p.kind, geo.Area(p.shape), p.shape.Bound().Center(), p.found)
+			}
+		}
+		for _, kind := range []FaultKind{Gap, Overlap, TVertex} {
+			if more[kind] != before[kind] {
+				t.Errorf("round %d: %d faults %s, want %d", round, more[kind], kind, before[kind])
+			}
+		}
+	}
+	t.Logf("planted and found: %v", kinds)
+}
