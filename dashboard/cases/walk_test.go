@@ -42,12 +42,18 @@ func walk(t *testing.T, r *Room, f *Flow, random *rand.Rand, visited map[string]
 	c := &Case{State: f.Start.To, Priority: Priorities[random.IntN(len(Priorities))], now: now}
 	var history []did
 	visited[c.State] = true
-	for range 24 {
+	for range 48 {
 		now = now.Add(time.Duration(random.IntN(24)) * time.Hour)
 		c.now = now
 		m := f.Moves[random.IntN(len(f.Moves))]
-		for try := 0; try < 20 && !slices.Contains(m.From, c.State) && random.IntN(4) > 0; try++ { // mostly what is its turn
-			m = f.Moves[random.IntN(len(f.Moves))]
+		if random.IntN(4) > 0 { // mostly what is its turn
+			for i, n := 0, 0; i < len(f.Moves); i++ {
+				if slices.Contains(f.Moves[i].From, c.State) {
+					if n++; random.IntN(n) == 0 {
+						m = f.Moves[i]
+					}
+				}
+			}
 		}
 		who := access.Identity{Account: 1 + random.IntN(8), Role: access.Roles[random.IntN(len(access.Roles))], Department: "D01"}
 		if len(m.Who) > 0 && random.IntN(4) > 0 { // mostly by who may
