@@ -74,7 +74,7 @@ func (r *Reader) archive(at io.ReaderAt, size int64) (rows, error) {
 		end := strings.ToLower(path.Ext(f.Name))
 		byEnd[end] = append(byEnd[end], f)
 		if f.Name == "xl/workbook.xml" {
-			return newSheet(r.name, at, size, r)
+			return newSheet(r.name, z, at, size, r)
 		}
 	}
 	if len(byEnd[".shp"]) > 0 {

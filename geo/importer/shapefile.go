@@ -126,6 +126,9 @@ func (s *shapefile) next() (*Record, error) {
 		if 2*words > maxRow {
 			return nil, &FileError{s.name, s.n, Text{"一个要素超过 32 MiB", "one feature of more than 32 MiB"}}
 		}
+		if words < 2 { // a shape has its kind, even the null shape: a file of zeros would be no end of rows
+			return nil, &FileError{s.name, s.n, Text{".shp 损坏: 一个要素没有内容", "the .shp is broken: a feature without content"}}
+		}
 		content := make([]byte, 2*words)
 		if _, err := io.ReadFull(s.shp, content); err != nil {
 			return nil, s.cutOff(err)
