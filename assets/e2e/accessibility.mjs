@@ -99,7 +99,6 @@ export function accessibility(world) {
       ['duty_leader', '/catalogue', '[data-testid="matrix"] td'],
       ['leader', '/leader', '[data-testid="numbers"] li'],
       ['duty_leader', '/evaluation', 'main'],
-      ['duty_leader', '/persons', 'main'],
       ['admin', '/account', 'main'],
       ['admin', '/enrol', 'main'],
       ['admin', '/screen', 'main'],
