@@ -255,14 +255,8 @@ func (d *Dashboard) heard(ctx context.Context, e live.Event) {
 	}
 }
 
-// under lists the grids below one.
-func (d *Dashboard) under(code string) (codes []string) {
-	tree := d.places.Grids()
-	for _, child := range tree.Children(code) {
-		codes = append(append(codes, child.Code), d.under(child.Code)...)
-	}
-	return codes
-}
+// under lists the grids below one, those too that are no more.
+func (d *Dashboard) under(code string) []string { return d.places.Grids().Under(code)[1:] }
 
 // cellOf is the cell of a place, empty outside of all.
 func (d *Dashboard) cellOf(lon, lat float64) string {

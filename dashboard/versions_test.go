@@ -126,6 +126,18 @@ func TestACellIsCutAndItsCodeIsNeverGivenAgain(t *testing.T) {
 		var a struct{ Path []struct{ Code string } }
 		return json.Unmarshal(body, &a) == nil && len(a.Path) == 3 && a.Path[2].Code == "150621901001004"
 	})
+	listed := func(body []byte) bool { // the case of the cell that is no more, alone
+		var a struct {
+			Cases []struct {
+				ID   int64
+				Grid string
+			}
+		}
+		return json.Unmarshal(body, &a) == nil && len(a.Cases) == 1 && a.Cases[0].ID == id && a.Cases[0].Grid == "150621901001001"
+	}
+	for _, code := range []string{"150621901001003", "150621901001004", "150621901001", "150621901001001"} {
+		h.await(h.url, "/api/v1/cases?open=true&grid="+code, listed)
+	}
 	// Joined for a later day: it waits, and comes into force when the day has come.
 	join := map[string]any{"merges": []any{map[string]any{"codes": []string{"150621901001003", "150621901001004"}, "name": "一网格"}},
 		"valid_from": time.Now().AddDate(0, 0, 3).Format(time.DateOnly)}
@@ -143,6 +155,7 @@ func TestACellIsCutAndItsCodeIsNeverGivenAgain(t *testing.T) {
 		var a struct{ Path []struct{ Code string } }
 		return json.Unmarshal(body, &a) == nil && len(a.Path) == 3 && a.Path[2].Code == "150621901001005"
 	})
+	h.await(h.url, "/api/v1/cases?open=true&grid=150621901001005", listed)
 	var versions struct {
 		Versions []struct {
 			Number  *int

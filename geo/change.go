@@ -145,9 +145,13 @@ func (m *Map) patchGrids(ctx context.Context, ids []uint64) error {
 	if err != nil {
 		return err
 	}
+	became, err := grid.LoadRetired(ctx, m.pool)
+	if err != nil {
+		return err
+	}
 	old := m.grids.Load().tree
 	cells := slices.DeleteFunc(slices.Clone(old.Cells()), func(c *grid.Cell) bool { _, found := slices.BinarySearch(ids, c.ID); return found })
-	tree := grid.NewTree(append(cells, some...))
+	tree := grid.NewTreeAfter(append(cells, some...), became)
 	if m.tiles.Delegated("grids") {
 		var bounds []orb.Bound
 		for _, c := range old.Cells() {

@@ -201,14 +201,17 @@ func (s *Server) within(who access.Identity, code string) bool {
 	return Within(s.Places.Grids(), who, code)
 }
 
-// Within is the rule of jurisdictions: code is who's grid or below it; a grid that is not on the map is nobody's but the town's.
+// Within is the rule of jurisdictions: code is who's grid or below it. Of a grid that is no more it is what that became, and one
+// that never was is nobody's but the town's.
 func Within(tree *grid.Tree, who access.Identity, code string) bool {
 	if who.Grid == "" {
 		return true
 	}
-	for _, c := range tree.Path(code) {
-		if c.Code == who.Grid {
-			return true
+	for _, heir := range tree.Heirs(code) {
+		for _, c := range tree.Path(heir) {
+			if c.Code == who.Grid {
+				return true
+			}
 		}
 	}
 	return false

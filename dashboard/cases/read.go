@@ -125,16 +125,8 @@ func (r *Room) List(ctx context.Context, f Filter) (cases []*Case, seq, next int
 	return cases, seq, next, nil
 }
 
-// under lists a grid and everything below it.
-func (r *Room) under(code string) []string {
-	codes := []string{code}
-	for i := 0; i < len(codes); i++ {
-		for _, child := range r.places.Grids().Children(codes[i]) {
-			codes = append(codes, child.Code)
-		}
-	}
-	return codes
-}
+// under lists a grid and everything below it, grids too that are no more: their cases are still there.
+func (r *Room) under(code string) []string { return r.places.Grids().Under(code) }
 
 const runningClocks = `
 SELECT case_id, stage, unit, limit_s, started_at, warn_at, due_at, paused_at, paused_s, extended FROM case_clock

@@ -164,3 +164,18 @@ func TestCodesRunFromWestToEastAndFromNorthToSouth(t *testing.T) {
 		t.Errorf("a parent of another scheme got the child %s", code)
 	}
 }
+
+func TestACellThatIsNoMoreStandsUnderWhatItBecame(t *testing.T) {
+	cells := lattice(2)
+	tree := NewTreeAfter(cells, map[Code][]Code{"A": {"B", "S0001"}, "B": {"S0000", "S0001"}, "C": {"gone"}, "D": {"E"}, "E": {"D"}})
+	for code, want := range map[Code]string{"A": "[S0001 S0000]", "B": "[S0000 S0001]", "S0101": "[S0101]", "C": "[]", "D": "[]", "never": "[]"} {
+		if got := fmt.Sprint(tree.Heirs(code)); got != want {
+			t.Errorf("heirs of %s: %s, want %s", code, got, want)
+		}
+	}
+	for code, want := range map[Code]string{"S": "[S A B S0000 S0001 S0100 S0101]", "S0000": "[S0000 A B]", "S0101": "[S0101]", "A": "[A]", "never": "[never]"} {
+		if got := fmt.Sprint(tree.Under(code)); got != want {
+			t.Errorf("under %s: %s, want %s", code, got, want)
+		}
+	}
+}

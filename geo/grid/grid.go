@@ -95,6 +95,8 @@ type Tree struct {
 	children map[Code][]*Cell
 	paths    map[*Cell]Path
 	bound    orb.Bound
+	became   map[Code][]Code // of cells that are no more
+	heritage map[Code][]Code // the cells that are no more, by what followed them
 }
 
 // DB is what Load reads from: a pool, a connection or a transaction.
@@ -112,7 +114,30 @@ func Load(ctx context.Context, db DB) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewTree(cells), nil
+	became, err := LoadRetired(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return NewTreeAfter(cells, became), nil
+}
+
+// LoadRetired reads what became of cells that are no more; what followed may be no more itself.
+func LoadRetired(ctx context.Context, db DB) (map[Code][]Code, error) {
+	rows, err := db.Query(ctx, `SELECT code, became FROM grid_retired`)
+	if err != nil {
+		return nil, fmt.Errorf("load retired grids: %w", err)
+	}
+	became := map[Code][]Code{}
+	var code Code
+	var followed []Code
+	_, err = pgx.ForEachRow(rows, []any{&code, &followed}, func() error {
+		became[code] = slices.Clone(followed)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load retired grids: %w", err)
+	}
+	return became, nil
 }
 
 // LoadCells reads the cells with those ids that are there.
@@ -145,8 +170,11 @@ func query(ctx context.Context, db DB, sql string, args ...any) ([]*Cell, error)
 }
 
 // NewTree builds a tree of cells, which it keeps. A cell whose parent is missing counts as a root.
-func NewTree(cells []*Cell) *Tree {
-	t := &Tree{cells: cells, byCode: make(map[Code]*Cell, len(cells)), children: map[Code][]*Cell{}, paths: make(map[*Cell]Path, len(cells))}
+func NewTree(cells []*Cell) *Tree { return NewTreeAfter(cells, nil) }
+
+// NewTreeAfter is NewTree for a tree that follows others: became says what the cells turned into that are no more.
+func NewTreeAfter(cells []*Cell, became map[Code][]Code) *Tree {
+	t := &Tree{cells: cells, became: became, heritage: map[Code][]Code{}, byCode: make(map[Code]*Cell, len(cells)), children: map[Code][]*Cell{}, paths: make(map[*Cell]Path, len(cells))}
 	slices.SortFunc(t.cells, func(a, b *Cell) int {
 		return cmp.Or(a.Level.depth()-b.Level.depth(), cmp.Compare(a.Code, b.Code)) // bytewise, as COLLATE "C"
 	})
@@ -169,7 +197,45 @@ func NewTree(cells []*Cell) *Tree {
 		}
 		t.paths[c] = append(slices.Clip(above), c)
 	}
+	for code := range became {
+		for _, heir := range t.Heirs(code) {
+			t.heritage[heir] = append(t.heritage[heir], code)
+		}
+	}
 	return t
+}
+
+// Heirs are the cells of this tree that code stands for: itself, or what it became in the end, if it is no more. There are
+// none of a code that never was.
+func (t *Tree) Heirs(code Code) (heirs []Code) {
+	seen := map[Code]bool{}
+	for next := []Code{code}; len(next) > 0; next = next[1:] {
+		switch c := next[0]; {
+		case seen[c]:
+		case t.byCode[c] != nil:
+			heirs = append(heirs, c)
+		default:
+			next = append(next, t.became[c]...)
+		}
+		seen[next[0]] = true
+	}
+	return heirs
+}
+
+// Under is code, all cells below it, and the cells that are no more of which a part lies there today: cases keep the cell of
+// their day.
+func (t *Tree) Under(code Code) []Code {
+	codes := []Code{code}
+	for i := 0; i < len(codes); i++ {
+		for _, child := range t.children[codes[i]] {
+			codes = append(codes, child.Code)
+		}
+	}
+	for _, c := range slices.Clone(codes) {
+		codes = append(codes, t.heritage[c]...)
+	}
+	slices.Sort(codes[1:])
+	return slices.Compact(codes)
 }
 
 // Cells returns all cells, by level (street first) and code.
