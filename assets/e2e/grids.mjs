@@ -19,9 +19,33 @@ async function sharedCorner(server) {
   return { at: { lon, lat }, cells }
 }
 
-/** Borders on the desk: the one who may, moves them, and the town follows. */
+/** Grids on the desk: what cameras see of them; and the one who may, moves their borders, and the town follows. */
 export function gridEditing(world) {
   describe('grids', () => {
+    it('tells what cameras see of a grid by day, and less of it at night', async () => {
+      const { server } = world
+      const { features } = await server.api('GET', '/ogc/collections/grids/items?limit=1000')
+      const cell = features.filter(({ properties }) => properties.level === 'grid')[2]
+      const up = ['online', 'connecting', 'live', 'late']
+      await until(60_000, async () => (await server.api('GET', '/api/v1/cameras')).cameras.filter(({ state }) => up.includes(state)).length > 200)
+      await browsing(server, async (browser) => {
+        const desk = await deskOf(browser, 'operator')
+        await desk.map.ready()
+        await desk.page.keyboard.press('/')
+        await desk.page.getByTestId('search').fill(cell.properties.name)
+        await desk.page.getByTestId('results').locator('[data-type="grid"]').first().click()
+        const sight = desk.page.getByTestId('grid-sight')
+        await sight.getByRole('button').click()
+        const shares = () => Promise.all(['ground', 'streets', 'fronts'].map(async (of) => parseFloat(await sight.getByTestId(`seen-${of}`).innerText())))
+        await sight.locator('[data-time="day"][aria-pressed="true"]').waitFor()
+        const day = await shares()
+        await sight.locator('[data-time="night"]').click()
+        await sight.locator('[data-time="night"][aria-pressed="true"]').waitFor()
+        const night = await shares()
+        day.forEach((share, n) => assert.ok(share > night[n], `${share} % by day, ${night[n]} % at night`))
+      })
+    })
+
     it('moves a shared border, is told of a border that crosses itself, undoes it, and saves what is clean', async () => {
       const { server } = world
       const { at, cells } = await sharedCorner(server)

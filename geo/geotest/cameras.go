@@ -206,15 +206,18 @@ func (b *builder) avenues(add func(camera)) {
 	}
 }
 
+// lamps are codes of GB/T 28181 补光属性, camera by camera: most have infrared, some none, of a few nothing is registered.
+var lamps = []string{"2", "1", "2", "2", "", "2", "1", "2"}
+
 func (b *builder) cameraFile(cs []camera) []byte {
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)
-	w.Write([]string{"id", "name", "lon", "lat", "bearing", "angle", "range_m", "height_m", "ptz", "indoor", "purpose", "url"}) // a buffer takes all
+	w.Write([]string{"id", "name", "lon", "lat", "bearing", "angle", "range_m", "height_m", "ptz", "indoor", "purpose", "light_type", "url"}) // a buffer takes all
 	number := func(v float64, digits int) string { return strconv.FormatFloat(v, 'f', digits, 64) }
 	for i, c := range cs {
 		p := lonLat(c.at)
 		w.Write([]string{fmt.Sprintf("C%03d", i+1), c.name, number(p[0], 7), number(p[1], 7), number(math.Mod(c.look, 360), 0), number(c.angle, 0),
-			number(c.rangeM, 0), number(c.heightM, 1), strconv.FormatBool(c.ptz), "false", c.purpose, ""})
+			number(c.rangeM, 0), number(c.heightM, 1), strconv.FormatBool(c.ptz), "false", c.purpose, lamps[i%len(lamps)], ""})
 	}
 	w.Flush()
 	return out.Bytes()

@@ -23,7 +23,7 @@ type Town struct {
 	Grids       []byte // GeoJSON: code, parent, name, households → grids, level grid
 	Buildings   []byte // GeoJSON: code, name, address, kind, floors, units, households
 	Backdrop    []byte // GeoJSON: kind, class, name
-	Cameras     []byte // CSV: id,name,lon,lat,bearing,angle,range_m,height_m,ptz,indoor,purpose,url (url is empty)
+	Cameras     []byte // CSV: id,name,lon,lat,bearing,angle,range_m,height_m,ptz,indoor,purpose,light_type,url (url is empty)
 
 	Departments []Department // 39
 	Officers    []Officer    // 104

@@ -22,15 +22,22 @@ interface View {
 
 export const viewOf = (camera: string) => request<View>(`/api/v1/cameras/${encodeURIComponent(camera)}/view`)
 
-/** How much of a grid's open ground no camera sees; shares 0…1. */
+export const times = ['day', 'night'] as const
+export type Time = (typeof times)[number]
+
+/** How much of a grid's open ground no camera sees, and how much of its streets and building fronts is seen; shares 0…1, null where there are none. */
 export interface GridSight {
+  time: Time
   points: number
   blind_share: number
+  streets_seen: number | null
+  fronts_seen: number | null
   cameras: number
   direction_unknown: number
+  lamp_unknown: number
   step_m: number
   blind: GeoJSON.MultiPoint
   more: { location: Place; bearing: number; sees_share: number; view: GeoJSON.MultiPolygon } | null
 }
 
-export const sightOf = (grid: string) => request<GridSight>(`/api/v1/grids/${encodeURIComponent(grid)}/sight`)
+export const sightOf = (grid: string, time: Time) => request<GridSight>(`/api/v1/grids/${encodeURIComponent(grid)}/sight?time=${time}`)
