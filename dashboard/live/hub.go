@@ -35,6 +35,8 @@ const (
 	tick       = 500 * time.Millisecond
 	recentMost = 8 << 20 // bytes of events that a new audience's ring begins with
 	recentRows = 2000    // events that are read for that at the start
+	// shardsPerCore: the share of a core that is busy with something else is taken over by the others.
+	shardsPerCore = 4
 )
 
 // Config is what the hub needs from other rooms. Only Pool, Clock and Log must be there.
@@ -145,7 +147,7 @@ func newHub(c Config) *Hub {
 		sessions: map[string]*session{}, clients: map[*client]struct{}{}, addresses: map[string]int{}}
 	h.metrics = newMetrics(h)
 	h.places.init(h)
-	for range runtime.GOMAXPROCS(0) {
+	for range shardsPerCore * runtime.GOMAXPROCS(0) {
 		h.shards = append(h.shards, newShard(h))
 	}
 	return h
