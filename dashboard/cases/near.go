@@ -22,13 +22,15 @@ type Same struct {
 // repeats of a class within 50 m and 30 days make a repeat place.
 const repeats = 3
 
-// 50 m are at most 0.00045° of latitude; of longitude as many more as the circle of latitude is smaller.
+// 50 m are at most 0.00045° of latitude; of longitude as many more as the circle of latitude is smaller. The place finds the
+// few rows that can count; times are compared by their difference, which no index has: by that of reported_at, each report
+// went through all of its last day.
 const sameOf = `
 SELECT o.id, o.number, o.title, o.state, ST_Distance(o.geom::geography, c.geom::geography) AS distance_m, o.grid
 FROM case_file AS c JOIN case_file AS o ON o.geom && ST_Expand(c.geom, 0.00046 / GREATEST(cos(radians(ST_Y(c.geom))), 0.01), 0.00046)
 WHERE c.id = $1 AND c.class IS NOT NULL AND c.open AND c.parent IS NULL
   AND o.class = c.class AND o.class_edition = c.class_edition AND o.id <> c.id AND o.open AND o.parent IS NULL
-  AND o.reported_at <= c.reported_at AND o.reported_at >= c.reported_at - interval '24 hours' AND (o.reported_at, o.id) < (c.reported_at, c.id)
+  AND c.reported_at - o.reported_at BETWEEN interval '0' AND interval '24 hours' AND (c.reported_at > o.reported_at OR c.id > o.id)
   AND ST_DWithin(o.geom::geography, c.geom::geography, 50)
 ORDER BY distance_m, o.id
 LIMIT 5`
@@ -37,7 +39,7 @@ const repeatOf = `
 SELECT count(*)
 FROM case_file AS c JOIN case_file AS o ON o.geom && ST_Expand(c.geom, 0.00046 / GREATEST(cos(radians(ST_Y(c.geom))), 0.01), 0.00046)
 WHERE c.id = $1 AND o.class = c.class AND o.class_edition = c.class_edition AND o.parent IS NULL AND o.state NOT IN ('merged', 'void', 'rejected')
-  AND o.reported_at <= c.reported_at AND o.reported_at >= c.reported_at - interval '30 days' AND ST_DWithin(o.geom::geography, c.geom::geography, 50)`
+  AND c.reported_at - o.reported_at BETWEEN interval '0' AND interval '30 days' AND ST_DWithin(o.geom::geography, c.geom::geography, 50)`
 
 // SameAs offers the cases that one may be merged into, the nearest first.
 func (r *Room) SameAs(ctx context.Context, id int64) ([]Same, error) {
