@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,8 +28,8 @@ const (
 	paceWindow = 200 * time.Millisecond
 	paceFrom   = 5_000 // deliveries a second from which messages gather for …
 	paceLeast  = 20 * time.Millisecond
-	paceMost   = 50 * time.Millisecond // … up to this, from …
-	paceFull   = 100_000               // … so many a second
+	paceMost   = 80 * time.Millisecond // … up to this, from …
+	paceFull   = 500_000               // … so many a second
 )
 
 // count takes note of deliveries that are to be made.
@@ -44,7 +45,7 @@ func (p *pace) count(now time.Time, deliveries int) {
 	p.since, p.pending = now, 0
 	var d time.Duration
 	if rate >= paceFrom {
-		d = paceLeast + time.Duration(min(1, rate/paceFull)*float64(paceMost-paceLeast))
+		d = paceLeast + time.Duration(math.Sqrt(min(1, rate/paceFull))*float64(paceMost-paceLeast))
 	}
 	p.interval.Store(int64(d))
 }
