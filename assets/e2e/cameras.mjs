@@ -116,6 +116,45 @@ export function cameras(world) {
       })
     })
 
+    it('says how a head is mounted and where it may not look, taking the edges from where it looks', async () => {
+      const { server } = world
+      const { cameras } = await server.api('GET', '/api/v1/cameras')
+      const { id } = cameras.find((camera) => camera.ptz)
+      const before = await server.api('GET', `/api/v1/cameras/${id}/ptz/mount`)
+      await browsing(server, async (browser) => {
+        const registry = await CamerasPage.open(browser)
+        const { page } = registry
+        const fixed = cameras.find((camera) => !camera.ptz)
+        await page.fill('[name="q"]', fixed.id)
+        await registry.row(fixed.id).click()
+        assert.equal(await registry.tab('mount').count(), 0, 'a camera that does not turn has no head')
+        await page.fill('[name="q"]', id)
+        await registry.row(id).click()
+        await registry.tab('mount').click()
+        await page.getByTestId('needle').waitFor({ timeout: waitMs })
+        await page.getByTestId('add-sector').click()
+        const sector = page.getByTestId('sector').last()
+        await sector.locator('[name="sector-name"]').fill('后院')
+        const looks = Math.round((await server.api('GET', `/api/v1/cameras/${id}/ptz`)).at.bearing_deg) % 360
+        await sector.locator('[name="to_deg"]').fill(String((looks + 40) % 360))
+        await sector.locator('[data-here="from_deg"]').click()
+        assert.equal(Number(await sector.locator('[name="from_deg"]').inputValue()), looks)
+        await sector.locator('[name="low_deg"]').fill('30')
+        await sector.locator('[name="high_deg"]').fill('10')
+        browser.expect(/422/) // from low to high: said in words, and nothing is lost
+        await page.getByTestId('save-mount').click()
+        await page.getByTestId('mount').getByRole('alert').getByText('俯仰由低到高').waitFor()
+        await sector.locator('[name="low_deg"]').fill('-60')
+        await page.getByTestId('save-mount').click()
+        await page.getByTestId('mount').getByText('已保存').waitFor()
+        const after = await server.api('GET', `/api/v1/cameras/${id}/ptz/mount`)
+        assert.deepEqual(after, { ...before, no_look: [...before.no_look, { name: '后院', from_deg: looks, to_deg: (looks + 40) % 360, low_deg: -60, high_deg: 10 }] })
+        await registry.tab('changes').click()
+        await page.locator('[data-testid="changes"] [data-field="mount_no_look"]').getByText('后院').waitFor()
+      })
+      await server.api('PUT', `/api/v1/cameras/${id}/ptz/mount`, before)
+    })
+
     it('finds a device on the network, and how it is played, without anybody typing an address', async () => {
       const { server } = world
       await browsing(server, async (browser) => {

@@ -147,8 +147,8 @@ ON CONFLICT (camera) DO UPDATE
 SET address = EXCLUDED.address, zero_deg = EXCLUDED.zero_deg, pan_deg = EXCLUDED.pan_deg, tilt_low_deg = EXCLUDED.tilt_low_deg,
     tilt_high_deg = EXCLUDED.tilt_high_deg, speed_deg = EXCLUDED.speed_deg, no_look = EXCLUDED.no_look`
 
-// SaveMount says how a head is mounted. It returns an *InvalidError for what cannot be. Who drives goes by the old one
-// until they take the head again.
+// SaveMount says how a head is mounted; the camera's history keeps who changed what. It returns an *InvalidError for what
+// cannot be. Who drives goes by the old one until they take the head again.
 func (r *Room) SaveMount(ctx context.Context, id string, who access.Identity, m Mount) error {
 	if _, err := r.camera(id, who); err != nil {
 		return err
@@ -159,7 +159,14 @@ func (r *Room) SaveMount(ctx context.Context, id string, who access.Identity, m 
 	if m.NoLook == nil {
 		m.NoLook = []Sector{}
 	}
-	if _, err := r.Pool.Exec(ctx, saveMount, id, m.Address, m.ZeroDeg, m.PanDeg, m.TiltLowDeg, m.TiltHighDeg, m.SpeedDeg, m.NoLook); err != nil {
+	err := pgx.BeginFunc(ctx, r.Pool, func(tx pgx.Tx) error {
+		if err := (cameras.Act{Who: who.Username, How: "form"}).Sign(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, saveMount, id, m.Address, m.ZeroDeg, m.PanDeg, m.TiltLowDeg, m.TiltHighDeg, m.SpeedDeg, m.NoLook)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("save mount of %s: %w", id, err)
 	}
 	return nil
