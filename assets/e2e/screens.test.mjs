@@ -1,4 +1,5 @@
 import { after, before } from 'node:test'
+import { budget } from './budget.mjs'
 import { editor } from './editor.mjs'
 import { Browser } from './harness/browser.mjs'
 import { Server } from './harness/server.mjs'
@@ -23,3 +24,4 @@ after(async () => {
 
 screens(world)
 editor(world)
+budget(world)
