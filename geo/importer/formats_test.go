@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -481,4 +482,116 @@ func FuzzContainers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// stored packs files as they are: a zip that a fuzzer need not compress.
+func stored(t testing.TB, files ...[2]string) string {
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for _, f := range files {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: f[0], Method: zip.Store})
+		if err == nil {
+			_, err = io.WriteString(w, f[1])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// checkRows holds what every file must give: rows in order whose places are on the earth, no more of them than bytes.
+func checkRows(t *testing.T, text string) {
+	rows, _, _ := read(text, importer.Options{Datum: crs.BD09})
+	last := 0
+	for _, r := range rows {
+		if r.Line < last || r.Line < 1 {
+			t.Errorf("row %d after row %d", r.Line, last)
+		}
+		last = r.Line
+		if bound := r.Geometry.Bound(); !(bound.Min[0] > -181 && bound.Max[0] < 181 && bound.Min[1] > -91 && bound.Max[1] < 91) {
+			t.Errorf("row %d lies at %v", r.Line, bound)
+		}
+	}
+	if len(rows) > len(text) {
+		t.Errorf("%d rows of %d bytes", len(rows), len(text))
+	}
+}
+
+// The parts of a zipped shapefile, each changed by itself: in a zip changed as a whole the checksum hides them.
+func FuzzShapefile(f *testing.F) {
+	polygon := func(kind uint32, points ...orb.Point) []byte {
+		content := binary.LittleEndian.AppendUint32(nil, kind)
+		content = append(content, make([]byte, 32)...) // the box
+		content = binary.LittleEndian.AppendUint32(content, 1)
+		content = binary.LittleEndian.AppendUint32(content, uint32(len(points)))
+		content = binary.LittleEndian.AppendUint32(content, 0)
+		for _, p := range points {
+			content = binary.LittleEndian.AppendUint64(content, math.Float64bits(p[0]))
+			content = binary.LittleEndian.AppendUint64(content, math.Float64bits(p[1]))
+		}
+		record := binary.BigEndian.AppendUint32(nil, 1)
+		record = binary.BigEndian.AppendUint32(record, uint32(len(content)/2))
+		return append(record, content...)
+	}
+	head := binary.BigEndian.AppendUint32(nil, 9994)
+	head = append(head, make([]byte, 96)...)
+	dbf := []byte{3, 126, 1, 1, 1, 0, 0, 0, 65, 0, 5, 0}
+	dbf = append(dbf, make([]byte, 20)...)
+	dbf[29] = 0x4D
+	dbf = append(dbf, "code\x00\x00\x00\x00\x00\x00\x00C\x00\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\r A1  \x1a"...)
+	square := []orb.Point{{110, 40}, {110, 41}, {111, 41}, {110, 40}}
+	f.Add(append(head[:100:100], polygon(5, square...)...), dbf, "GBK", `GEOGCS["GCS_WGS_1984"]`)
+	f.Add(append(head[:100:100], polygon(15, square...)...), []byte{}, "", "")
+	f.Add(append(head[:100:100], polygon(3, square...)...), []byte{}, "1252", "")
+	f.Fuzz(func(t *testing.T, shp, dbf []byte, cpg, prj string) {
+		files := [][2]string{{"a.shp", string(shp)}}
+		for _, more := range [][2]string{{"a.dbf", string(dbf)}, {"a.cpg", cpg}, {"a.prj", prj}} {
+			if more[1] != "" {
+				files = append(files, more)
+			}
+		}
+		checkRows(t, stored(t, files...))
+	})
+}
+
+// A workbook's sheet and shared texts, each changed by itself.
+func FuzzWorkbook(f *testing.F) {
+	const sheet = `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="A1:C2"/><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>code</t></is></c><c r="B1" t="inlineStr"><is><t>lon</t></is></c><c r="C1" t="inlineStr"><is><t>lat</t></is></c></row><row r="2"><c r="A2" t="s"><v>0</v></c><c r="B2"><v>1.1E2</v></c><c r="C2"><v>40</v></c></row></sheetData></worksheet>`
+	const texts = `<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" count="1" uniqueCount="1"><si><t>A1</t></si></sst>`
+	whole := workbook(f, map[string][][]any{"a": {{"code", "lon", "lat"}, {"x", 1, 2}}})
+	z, err := zip.NewReader(strings.NewReader(whole), int64(len(whole)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	var rest [][2]string
+	at := ""
+	for _, part := range z.File {
+		in, err := part.Open()
+		if err != nil {
+			f.Fatal(err)
+		}
+		b, err := io.ReadAll(in)
+		if err != nil {
+			f.Fatal(err)
+		}
+		switch {
+		case strings.HasPrefix(part.Name, "xl/worksheets/"):
+			at = part.Name
+		case part.Name != "xl/sharedStrings.xml":
+			rest = append(rest, [2]string{part.Name, string(b)})
+		}
+	}
+	with := func(t testing.TB, sheet, texts string) string {
+		return stored(t, append(rest[:len(rest):len(rest)], [2]string{at, sheet}, [2]string{"xl/sharedStrings.xml", texts})...)
+	}
+	if rows, refused, err := read(with(f, sheet, texts), importer.Options{}); len(rows) != 1 || rows[0].Text("code") != "A1" {
+		f.Fatal(rows, refused, err)
+	}
+	f.Add(sheet, texts)
+	f.Add(strings.ReplaceAll(sheet, `t="s"`, `t="b"`), "")
+	f.Fuzz(func(t *testing.T, sheet, texts string) { checkRows(t, with(t, sheet, texts)) })
 }
