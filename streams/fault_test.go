@@ -156,7 +156,7 @@ func TestACameraThatRebootsAgainAndAgainComesBackEachTime(t *testing.T) {
 			before, goroutines = heap(), runtime.NumGoroutine()
 		}
 	}
-	if after := heap(); after > before+before/4+(4<<20) {
+	if after := heap(); after > before+before/4+(1<<20) {
 		t.Errorf("the heap grew from %d to %d KiB", before>>10, after>>10)
 	}
 	eventually(t, 30*time.Second, func() bool { return runtime.NumGoroutine() <= goroutines+3 }, func() string { return "goroutines are left of pulls that ended" })

@@ -71,11 +71,18 @@ func open(t *testing.T, h *streams.Hub, id string) *streams.Reader {
 	return r
 }
 
+// next reads one item; what it takes to wait is given back at once, for some tests read for minutes and look at the heap.
+func next(t *testing.T, r *streams.Reader) (streams.Item, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+	defer cancel()
+	return r.Next(ctx)
+}
+
 // packet reads until a packet comes.
 func packet(t *testing.T, r *streams.Reader) streams.Item {
 	t.Helper()
 	for {
-		item, err := r.Next(within(t, 40*time.Second))
+		item, err := next(t, r)
 		if err != nil {
 			t.Fatalf("no packet: %v", err)
 		}
@@ -89,7 +96,7 @@ func packet(t *testing.T, r *streams.Reader) streams.Item {
 func trouble(t *testing.T, r *streams.Reader) streams.Status {
 	t.Helper()
 	for {
-		item, err := r.Next(within(t, 40*time.Second))
+		item, err := next(t, r)
 		if err != nil {
 			t.Fatalf("no trouble: %v", err)
 		}
