@@ -2,6 +2,10 @@
 SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
+# The compiler is the one that go.mod names, fetched where Go's own setting would leave it at an older one: its library is part of
+# what make vuln looks through.
+export GOTOOLCHAIN := auto
+
 export GRIDWALL_ADDR ?= 127.0.0.1:8080
 export GRIDWALL_DATA_DIR ?= $(CURDIR)/data
 
@@ -22,7 +26,7 @@ VERSION ?= 0.$(shell git rev-list --count HEAD 2>/dev/null || echo 0)
 REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)$(shell git diff --quiet HEAD 2>/dev/null || echo +)
 STAMP = -X main.release=$(VERSION) -X main.revision=$(REVISION)
 
-.PHONY: run build test check go-test e2e storm tour shots stale walks bench bench-live bench-video lint-deploy gosec sbom fault fault-long fault-proxy fault-video soak-video soak-wall fuzz deb deb-test clips clean
+.PHONY: run build test check go-test e2e storm tour shots stale walks bench bench-live bench-video lint-deploy vuln gosec sbom fault fault-long fault-proxy fault-video soak-video soak-wall fuzz deb deb-test clips clean
 
 run: build
 	$(call install,$(RUN_PACKAGES))
@@ -158,6 +162,15 @@ deb: build sbom
 sbom: build
 	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -version=$(VERSION) -output=bin/sbom-server.cdx.json bin/gridwall
 	cd assets && npm sbom --sbom-format=cyclonedx --omit=dev --package-lock-only >../bin/sbom-pages.cdx.json
+
+# Known vulnerabilities that can be reached: govulncheck over Go's database, which is a module like any other, and npm audit,
+# whose answer only a registry that has advisories can give.
+vuln:
+	osv=$$(go mod download -json golang.org/x/vulndb@latest | sed -n 's/.*"Dir": "\(.*\)",/\1/p')/data/osv; rm -rf bin/vulndb; \
+	go run golang.org/x/vulndb/cmd/indexdb@latest -vulns "$$osv" -out bin/vulndb && echo "$$osv: $$(ls "$$osv" | wc -l) entries"
+	for module in . cmd/fault dashboard/live/bench; do echo "$$module:"; (cd $$module && go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 -db=file://$(CURDIR)/bin/vulndb ./...) || exit 1; done
+	cd assets && { said=$$(npm audit 2>&1); status=$$?; echo "$$said"; \
+		case "$$said" in *"audit endpoint returned an error"*) echo "npm audit: this registry refuses to say; nothing is known about the pages' libraries"; esac; exit $$status; }
 
 # What gosec finds, held against the reviewed list .ci/gosec.tsv (a few minutes).
 gosec:
