@@ -172,7 +172,7 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 			return nil, err
 		}
 	}
-	if d.alarms, err = alarms.New(alarms.Config{Pool: c.Pool, Clock: now, Rules: c.AlarmRules, Log: c.Log}); err != nil {
+	if d.alarms, err = alarms.New(alarms.Config{Pool: c.Pool, Clock: now, Rules: c.AlarmRules, Places: d.places, Log: c.Log}); err != nil {
 		return nil, err
 	}
 	if d.whep, err = whep.New(whep.Config{Hub: d.hub, Addr: c.WebRTCAddr, Log: c.Log}); err != nil {

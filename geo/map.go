@@ -142,6 +142,9 @@ const leastFault = 0.01
 // Coverage is what is wrong with the grids as of the last Reload, the largest first; see grid.Check. It is shared.
 func (m *Map) Coverage() ([]grid.Fault, error) { return m.grids.Load().check() }
 
+// Index is what Locate asks, as of the last Reload: another one says that the grids have changed.
+func (m *Map) Index() *grid.Index { return m.grids.Load().index() }
+
 // Locate returns the path of grids that cover p (lon, lat), street first, or grid.ErrOutside. See grid.Index.
 func (m *Map) Locate(p orb.Point) (grid.Path, error) { return m.grids.Load().index().Locate(p) }
 

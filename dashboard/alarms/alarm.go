@@ -18,6 +18,7 @@ import (
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/clock"
+	"gridwall/geo/grid"
 )
 
 // ErrNotFound says that there is no such alarm.
@@ -137,15 +138,18 @@ type Config struct {
 	Clock *clock.Clock
 	// Rules of the site; nil: those that are shipped.
 	Rules *Rules
-	Log   *slog.Logger
+	// Places has the grids that officers belong to.
+	Places interface{ Index() *grid.Index }
+	Log    *slog.Logger
 }
 
 // Room keeps the alarms of a database.
 type Room struct {
 	Config
-	holds   map[string]holds // by rule
-	casesAt time.Time        // when the rules over cases were looked at last
-	began   time.Time        // machine time; screens are given a while to come back to a node that starts
+	holds   map[string]holds  // by rule
+	patrols map[string]patrol // by rule
+	casesAt time.Time         // when the rules over cases were looked at last
+	began   time.Time         // machine time; screens are given a while to come back to a node that starts
 }
 
 // New is the room on a migrated database.
@@ -156,5 +160,5 @@ func New(c Config) (*Room, error) {
 			return nil, err
 		}
 	}
-	return &Room{Config: c, holds: map[string]holds{}}, nil
+	return &Room{Config: c, holds: map[string]holds{}, patrols: map[string]patrol{}}, nil
 }

@@ -18,6 +18,7 @@ import (
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/clock"
 	"gridwall/dashboard/live"
+	"gridwall/geo/grid"
 	"gridwall/migrations/dbtest"
 )
 
@@ -58,11 +59,25 @@ func node(t *testing.T, pool *pgxpool.Pool) *centreRoom {
 	t.Helper()
 	c := new(clock.Clock)
 	c.Set(start)
-	r, err := New(Config{Pool: pool, Clock: c, Log: slog.New(slog.DiscardHandler)})
+	r, err := New(Config{Pool: pool, Clock: c, Places: cellsOf(t, pool), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &centreRoom{r, t}
+}
+
+// cells are the grids of a database as they were.
+type cells struct{ index *grid.Index }
+
+func (c cells) Index() *grid.Index { return c.index }
+
+func cellsOf(t testing.TB, pool *pgxpool.Pool) cells {
+	t.Helper()
+	tree, err := grid.Load(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cells{grid.NewIndex(tree)}
 }
 
 // pass lets time pass and looks.
@@ -797,23 +812,6 @@ func TestTheHistoryCannotBeChanged(t *testing.T) {
 }
 
 func TestAFenceIsLeftAfterItsDwellAndNotByAWobble(t *testing.T) {
-	for _, tc := range []struct {
-		name    string
-		far     float64
-		slack   float64
-		left    bool
-		outside bool
-	}{
-		{"just outside is not away", 10, 30, false, false},
-		{"beyond the slack is", 31, 30, false, true},
-		{"who is away stays so just outside", 10, 30, true, true},
-		{"without slack every step out counts", 0.1, 0, false, true},
-	} {
-		if got := beyond(tc.far, tc.slack, tc.left); got != tc.outside {
-			t.Errorf("%s: %v", tc.name, got)
-		}
-	}
-
 	r := open(t)
 	if _, err := r.Pool.Exec(t.Context(), `UPDATE account SET grid = '150621901001001' WHERE username = 'off'`); err != nil {
 		t.Fatal(err)
@@ -867,6 +865,29 @@ ON CONFLICT (object) DO UPDATE SET geom = EXCLUDED.geom, at = EXCLUDED.at`, lon,
 		}
 		if text := fmt.Sprint(a.Title, a.Detail, a.Source); strings.Contains(text, "李") || a.Grid == nil || *a.Grid != "150621901001001" {
 			t.Errorf("%s: %s, %v", step.name, text, a.Grid)
+		}
+	}
+
+	at(110.012)
+	r.pass(time.Second)
+	r.pass(2 * time.Minute)
+	second := node(t, r.Pool) // has seen nothing of it
+	second.Clock.Set(r.Clock.Now())
+	for _, step := range []struct {
+		name  string
+		lon   float64
+		after time.Duration
+		state State
+	}{
+		{"another node leaves it standing", 110.012, time.Second, Unacknowledged},
+		{"and nearly back", 110.0101, 3 * time.Minute, Unacknowledged},
+		{"inside", 110.005, time.Second, Unacknowledged},
+		{"and ends it after its own dwell", 110.005, time.Minute, Returned},
+	} {
+		at(step.lon)
+		second.pass(step.after)
+		if a := stand(); a == nil || a.State != step.state {
+			t.Fatalf("%s: %+v, want %s", step.name, a, step.state)
 		}
 	}
 }

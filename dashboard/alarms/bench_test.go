@@ -31,7 +31,7 @@ SELECT 'k' || i, 'sensor', 'low', 'low', 'sensor', '水', 'water', 'acknowledged
 		}
 	}
 	at := time.Date(2026, 11, 24, 6, 0, 0, 0, time.UTC)
-	r, err := New(Config{Pool: pool, Clock: new(clock.Clock), Log: slog.New(slog.DiscardHandler)})
+	r, err := New(Config{Pool: pool, Clock: new(clock.Clock), Places: cellsOf(b, pool), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}

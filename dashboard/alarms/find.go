@@ -11,12 +11,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+
+	"gridwall/geo/grid"
 )
 
 // finder gives the conditions of a rule that are there at now. active is what stands of the rule.
 type finder func(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time, active map[string]words) ([]condition, error)
 
-var finders = map[Source]finder{Overdue: findOverdue, Group: findGroups, Camera: findCameras, Screen: findScreens, Cases: findCases, Fence: findAway}
+var finders = map[Source]finder{Overdue: findOverdue, Group: findGroups, Camera: findCameras, Screen: findScreens, Cases: findCases}
 
 // overdueOf has the priority as a literal, so that the index of critical cases serves; the words come from Rule.Cases, which
 // were checked.
@@ -217,41 +220,57 @@ func findCases(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time, active 
 	return list, err
 }
 
-// away are the officers who were heard of lately and are not in the grid of their account, with how far they are from it.
-const away = `
-SELECT a.id, g.code, g.name, ST_X(p.geom), ST_Y(p.geom), ST_Distance(g.geom::geography, p.geom::geography)
-FROM position AS p JOIN account AS a ON a.id::text = p.object JOIN grid AS g ON g.code = a.grid
-WHERE a.active AND a.role IN ('officer', 'specialist') AND p.at > $1::timestamptz - interval '10 minutes' AND p.at <= $1::timestamptz + interval '1 minute' AND NOT ST_Covers(g.geom, p.geom)
+// heard are the officers who have a grid and were heard of lately.
+const heard = `
+SELECT a.id, a.grid, ST_X(p.geom), ST_Y(p.geom)
+FROM position AS p JOIN account AS a ON a.id::text = p.object
+WHERE a.active AND a.role IN ('officer', 'specialist') AND a.grid IS NOT NULL AND p.at > $1::timestamptz - interval '10 minutes' AND p.at <= $1::timestamptz + interval '1 minute'
 ORDER BY a.id`
 
-// beyond says whether a fence counts as left: only further out than the slack, and until one is inside again. A position
-// that wanders about the border raises nothing and ends nothing.
-func beyond(distanceM, slackM float64, left bool) bool { return left || distanceM > slackM }
+// patrol is what a node remembers of the officers for one rule.
+type patrol struct {
+	index   *grid.Index
+	fences  *grid.Fences
+	watches map[string]grid.Watch // by the alarm's key
+}
 
-// findAway finds officers outside their grid. Alarms stand on walls: they name the grid, not the person.
-func findAway(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time, active map[string]words) (found []condition, err error) {
-	rows, err := tx.Query(ctx, away, now)
+// findAway finds officers outside their grid; the delays of the rule are the fences' own. What stands counts as decided: the
+// nodes look in turn. Alarms stand on walls: they name the grid, not the person.
+func (r *Room) findAway(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time, active map[string]words) (found []condition, err error) {
+	p := r.patrols[rule.Rule]
+	if index := r.Places.Index(); p.index != index {
+		p.index, p.fences = index, grid.NewFences(index, grid.Fencing{SlackM: rule.RadiusM, Leave: rule.OnDelay, Return: rule.OffDelay})
+	}
+	rows, err := tx.Query(ctx, heard, now)
 	if err != nil {
 		return nil, err
 	}
+	watches := make(map[string]grid.Watch, len(p.watches)) // who was not heard of is forgotten
 	var account int
-	var code, name string
+	var home string
 	var at Location
-	var distanceM float64
-	_, err = pgx.ForEachRow(rows, []any{&account, &code, &name, &at.Lon, &at.Lat, &distanceM}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&account, &home, &at.Lon, &at.Lat}, func() error {
+		cell := p.fences.Cell(home)
+		if cell == nil {
+			return nil // the grid is no more
+		}
 		sum := sha256.Sum256(fmt.Appendf(nil, "fence %d", account))
-		c := condition{rule: rule, sourceID: fmt.Sprintf("%x", sum[:6]), at: &Location{at.Lon, at.Lat}}
-		in := code
-		c.grid = &in
+		c := condition{rule: rule, sourceID: fmt.Sprintf("%x", sum[:6]), grid: &cell.Code, at: &Location{at.Lon, at.Lat}}
 		c.key = rule.Rule + ":" + c.sourceID
-		_, left := active[c.key]
-		if !beyond(distanceM, rule.RadiusM, left) {
+		w := p.watches[c.key]
+		_, w.Away = active[c.key]
+		w = p.fences.Step(w, home, orb.Point{at.Lon, at.Lat}, now)
+		if watches[c.key] = w; !w.Away {
 			return nil
 		}
-		c.title = Text{rule.Name.ZH + "：" + name, rule.Name.EN + ": " + name}
+		c.title = Text{rule.Name.ZH + "：" + cell.Name, rule.Name.EN + ": " + cell.Name}
 		c.detail = Text{"已离开网格边界", "outside the border of the grid"}
 		found = append(found, c)
 		return nil
 	})
+	if err == nil {
+		p.watches = watches
+		r.patrols[rule.Rule] = p
+	}
 	return found, err
 }

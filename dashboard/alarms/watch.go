@@ -152,6 +152,9 @@ const activeOf = `SELECT key, title_zh, detail_zh, items_total FROM alarm WHERE 
 // watch compares what the rule finds with what stands of it, and raises and returns. It gives the alarms that changed.
 func (r *Room) watch(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time) (ids []int64, err error) {
 	find := finders[rule.Source]
+	if rule.Source == Fence {
+		find = r.findAway
+	}
 	if find == nil || !r.due(rule, now) {
 		return nil, nil
 	}
@@ -176,6 +179,9 @@ func (r *Room) watch(ctx context.Context, tx pgx.Tx, rule Rule, now time.Time) (
 	if hold == nil {
 		hold = holds{}
 		r.holds[rule.Rule] = hold
+	}
+	if rule.Source == Fence {
+		rule.OnDelay, rule.OffDelay = 0, 0 // the fences have them
 	}
 	matter := map[string]bool{}
 	for _, c := range found {

@@ -15,6 +15,9 @@ var ErrOutside = errors.New("grid: point outside every grid")
 // nearby is how far from a point outside the nearest cell is looked for, in metres.
 const nearby = 50
 
+// metresPerDegree is of a great circle, mean radius 6,371,009 m.
+const metresPerDegree = 111_195
+
 // OutsideError is ErrOutside with the nearest cell, at most 50 m away.
 type OutsideError struct {
 	Nearest   *Cell
@@ -243,7 +246,6 @@ func (x *Index) Locate(p orb.Point) (Path, error) {
 
 // outside looks for the nearest cell of the lowest level within 50 m.
 func (x *Index) outside(p orb.Point) error {
-	const metresPerDegree = 111_195 // of a great circle, mean radius 6,371,009 m
 	k := orb.Point{metresPerDegree * math.Cos(p[1]*math.Pi/180), metresPerDegree}
 	if math.IsNaN(p[0]) || math.IsNaN(p[1]) {
 		return ErrOutside
