@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -137,6 +138,20 @@ func TestACellIsCutAndItsCodeIsNeverGivenAgain(t *testing.T) {
 	}
 	for _, code := range []string{"150621901001003", "150621901001004", "150621901001", "150621901001001"} {
 		h.await(h.url, "/api/v1/cases?open=true&grid="+code, listed)
+	}
+	var now struct {
+		Grids []struct {
+			Grid, Name string
+			Open       int
+		}
+	}
+	h.must(access.Wall, "GET", "/api/v1/situation", nil, &now)
+	var loads []string
+	for _, g := range now.Grids {
+		loads = append(loads, fmt.Sprintf("%s %d %v", g.Grid, g.Open, g.Name != g.Grid))
+	}
+	if want := []string{"150621901001003 1 true", "150621901001004 1 true"}; !slices.Equal(loads, want) {
+		t.Errorf("the loads are %v, want %v", loads, want)
 	}
 	// Joined for a later day: it waits, and comes into force when the day has come.
 	join := map[string]any{"merges": []any{map[string]any{"codes": []string{"150621901001003", "150621901001004"}, "name": "一网格"}},

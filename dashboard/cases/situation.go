@@ -1,11 +1,15 @@
 package cases
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"gridwall/geo/grid"
 )
 
 // Situation is what the wall's numbers show.
@@ -94,15 +98,48 @@ SELECT c.grid,
        count(*) FILTER (WHERE c.reported_at <= $1::timestamptz - interval '24 hours' AND (c.closed_at IS NULL OR c.closed_at > $1::timestamptz - interval '24 hours'))
 FROM case_file AS c
 WHERE c.grid IS NOT NULL AND (c.open OR c.closed_at > $1::timestamptz - interval '24 hours')
-GROUP BY c.grid
-ORDER BY 2 DESC, 1`
+GROUP BY c.grid`
+
+// loadsOf sums by the cells of today: the cases of a cell that is no more count to each cell that followed it, as they do
+// in lists. The busiest comes first.
+func loadsOf(tree *grid.Tree, rows pgx.Rows) ([]Load, error) {
+	byGrid := map[string]*Load{}
+	var code string
+	var open, red, before int
+	_, err := pgx.ForEachRow(rows, []any{&code, &open, &red, &before}, func() error {
+		heirs := tree.Heirs(code)
+		if len(heirs) == 0 {
+			heirs = []string{code} // an import replaced the tree: better an old name than cases in no sum
+		}
+		for _, heir := range heirs {
+			load := byGrid[heir]
+			if load == nil {
+				load = &Load{Grid: heir, Name: heir}
+				if cell := tree.Cell(heir); cell != nil {
+					load.Name = cell.Name
+				}
+				byGrid[heir] = load
+			}
+			load.Open += open
+			load.Red += red
+			load.Change += open - before
+		}
+		return nil
+	})
+	loads := make([]Load, 0, len(byGrid))
+	for _, load := range byGrid {
+		loads = append(loads, *load)
+	}
+	slices.SortFunc(loads, func(a, b Load) int { return cmp.Or(b.Open-a.Open, cmp.Compare(a.Grid, b.Grid)) })
+	return loads, err
+}
 
 // Situation counts everything for the wall as of now.
 func (r *Room) Situation(ctx context.Context) (*Situation, error) {
 	now := r.clock.Now()
 	midnight := r.calendar.midnight(now)
 	yesterday := midnight.AddDate(0, 0, -1)
-	s := &Situation{At: now, Grids: []Load{}, Hours: make([]Hour, 24),
+	s := &Situation{At: now, Hours: make([]Hour, 24),
 		Open:   map[string]int{"total": 0, "critical": 0, "urgent": 0, "normal": 0, "advice": 0},
 		Lights: map[string]int{"green": 0, "yellow": 0, "red": 0, "grey": 0}}
 	for h := range s.Hours {
@@ -167,17 +204,7 @@ func (r *Room) Situation(ctx context.Context) (*Situation, error) {
 		if rows, err = tx.Query(ctx, loads, now); err != nil {
 			return err
 		}
-		var load Load
-		var before int
-		_, err = pgx.ForEachRow(rows, []any{&load.Grid, &load.Open, &load.Red, &before}, func() error {
-			load.Change = load.Open - before
-			load.Name = load.Grid
-			if cell := r.places.Grids().Cell(load.Grid); cell != nil {
-				load.Name = cell.Name
-			}
-			s.Grids = append(s.Grids, load)
-			return nil
-		})
+		s.Grids, err = loadsOf(r.places.Grids(), rows)
 		return err
 	})
 	if err != nil {
