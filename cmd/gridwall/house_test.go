@@ -34,7 +34,7 @@ var stairs = map[string][]string{
 	"dashboard/ptz":        {"streams", "dashboard/access", "dashboard/audit", "dashboard/cameras", "dashboard/live"},
 	"dashboard/grids":      {"geo", "dashboard/cameras", "dashboard/clock", "dashboard/live"},
 	"dashboard/wall":       {"dashboard/access", "dashboard/live"},
-	"dashboard/alarms":     {"dashboard/access", "dashboard/clock", "dashboard/live"},
+	"dashboard/alarms":     {"geo/grid", "dashboard/access", "dashboard/clock", "dashboard/live"},
 	"dashboard/layers":     {"geo", "dashboard/access", "dashboard/cameras", "dashboard/cases"},
 	"dashboard/api":        {"geo", "streams", "dashboard"},
 	"dashboard":            {"geo", "streams", "dashboard"},
