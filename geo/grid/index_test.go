@@ -181,6 +181,7 @@ func TestIndexAgreesWithPostGIS(t *testing.T) {
 		pool := dbtest.Open(t)
 		importTown(t, pool)
 		agree(t, pool, hard(t, pool, 4000))
+		t.Logf("of 100,000 points anywhere %d lie in a cell: all agree: %v", agree(t, pool, anywhere(t, pool, 100_000)), !t.Failed())
 	})
 	t.Run("in Washington, for every service request", func(t *testing.T) {
 		dir := filepath.Join(data(t), "dc")
@@ -195,14 +196,33 @@ func TestIndexAgreesWithPostGIS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if shared := onEdges(tree, requests); shared != 859 {
-			t.Errorf("%d requests lie on a shared edge, want 859", shared)
+		shared := onEdges(tree, requests)
+		if len(shared) != 859 {
+			t.Errorf("%d requests lie on a shared edge, want 859", len(shared))
 		}
+		edges, inside := agree(t, pool, shared), agree(t, pool, anywhere(t, pool, 100_000))
+		t.Logf("of %d points on a shared edge %d lie in a cell, of 100,000 anywhere %d: all agree: %v", len(shared), edges, inside, !t.Failed())
 	})
 }
 
-// onEdges counts the points on the border of two cells of the lowest level, by locating each in every cell alone.
-func onEdges(tree *grid.Tree, points []orb.Point) (shared int) {
+// anywhere are points at random over the bound of all cells and some of what lies around it.
+func anywhere(t *testing.T, pool *pgxpool.Pool, n int) []orb.Point {
+	t.Helper()
+	tree, err := grid.Load(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(5, 6))
+	bound := tree.Bound().Pad(0.001)
+	points := make([]orb.Point, n)
+	for i := range points {
+		points[i] = orb.Point{bound.Min[0] + random.Float64()*(bound.Max[0]-bound.Min[0]), bound.Min[1] + random.Float64()*(bound.Max[1]-bound.Min[1])}
+	}
+	return points
+}
+
+// onEdges are the points on the border of two cells of the lowest level, by locating each in every cell alone.
+func onEdges(tree *grid.Tree, points []orb.Point) (shared []orb.Point) {
 	type alone struct {
 		bound orb.Bound
 		index *grid.Index
@@ -224,7 +244,7 @@ func onEdges(tree *grid.Tree, points []orb.Point) (shared int) {
 			}
 		}
 		if n > 1 {
-			shared++
+			shared = append(shared, p)
 		}
 	}
 	return shared

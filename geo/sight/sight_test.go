@@ -1,10 +1,13 @@
 package sight_test
 
 import (
+	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/paulmach/orb"
@@ -93,6 +96,123 @@ func TestSightEqualsBruteForceInTheDemoTown(t *testing.T) {
 	if blocked < 40 || blocked > 160 {
 		t.Errorf("%d of %d blocked: the incidents try one side only", blocked, incidents)
 	}
+}
+
+// eyes are the demo town's cameras.
+func eyes(t *testing.T) (cameras []sight.Camera) {
+	t.Helper()
+	rows, err := csv.NewReader(bytes.NewReader(geotest.New(1).Cameras)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := func(name string) int { return slices.Index(rows[0], name) }
+	for _, row := range rows[1:] {
+		number := func(name string) float64 {
+			v, err := strconv.ParseFloat(row[column(name)], 64)
+			if err != nil {
+				t.Fatal(row, err)
+			}
+			return v
+		}
+		bearing := number("bearing")
+		cameras = append(cameras, sight.Camera{At: orb.Point{number("lon"), number("lat")}, BearingDeg: &bearing, AngleDeg: number("angle"), RangeM: number("range_m"), HeightM: number("height_m"), PTZ: row[column("ptz")] == "1"})
+	}
+	return cameras
+}
+
+// What share of a grid the demo town's cameras see, by Blind over every second metre, is that of rays cast to places at random.
+func TestTheCoverageOfAGridIsThatOfBruteForce(t *testing.T) {
+	all, cameras := houses(t), eyes(t)
+	scene := sight.New(all)
+	var cells geojson.FeatureCollection
+	if err := json.Unmarshal(geotest.New(1).Grids, &cells); err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(9, 10))
+	const grids, places = 3, 8_000 // of which the share is known to 0.6 % at most
+	for n := range grids {
+		f := cells.Features[n*len(cells.Features)/grids]
+		area, ok := f.Geometry.(orb.MultiPolygon)
+		if p, one := f.Geometry.(orb.Polygon); one {
+			area, ok = orb.MultiPolygon{p}, true
+		}
+		if !ok {
+			t.Fatal(f.Geometry.GeoJSONType())
+		}
+		bound := area.Bound()
+		var near []building.Building
+		for _, b := range all {
+			if b.Footprint.Bound().Intersects(bound.Pad(0.002)) {
+				near = append(near, b)
+			}
+		}
+		var eyes []sight.Camera
+		for _, c := range cameras {
+			if bound.Pad(0.002).Contains(c.At) {
+				eyes = append(eyes, c)
+			}
+		}
+		ground := scene.Ground(area, 2)
+		share := 1 - float64(len(scene.Blind(ground, eyes)))/float64(len(ground))
+		seen, differ := 0, 0
+		for i := 0; i < places; {
+			p := orb.Point{bound.Min[0] + random.Float64()*(bound.Max[0]-bound.Min[0]), bound.Min[1] + random.Float64()*(bound.Max[1]-bound.Min[1])}
+			if !planar.MultiPolygonContains(area, p) || indoors(near, p) {
+				continue
+			}
+			i++
+			brute := slices.ContainsFunc(eyes, func(c sight.Camera) bool { return looksAt(c, p) && !march(near, c, p) })
+			if brute {
+				seen++
+			}
+			if brute == (len(scene.Blind([]orb.Point{p}, eyes)) == 1) {
+				differ++
+			}
+		}
+		by := float64(seen) / places
+		t.Logf("%v: %.2f %% of %d points seen, by brute force %.2f %% of %d places; %d cameras near, %d places differ", f.Properties["code"], share*100, len(ground), by*100, places, len(eyes), differ)
+		if math.Abs(share-by) > 0.01 || differ > places/500 {
+			t.Errorf("%v: %.4f seen, by brute force %.4f, %d places differ", f.Properties["code"], share, by, differ)
+		}
+	}
+}
+
+// looksAt says that p lies in the sector, by distances and bearings on the sphere.
+func looksAt(c sight.Camera, p orb.Point) bool {
+	if geo.Distance(c.At, p) > c.RangeM {
+		return false
+	}
+	off := math.Abs(geo.Bearing(c.At, p) - *c.BearingDeg)
+	return c.PTZ || min(math.Mod(off, 360), 360-math.Mod(off, 360)) <= c.AngleDeg/2
+}
+
+// march is cast in steps of 10 cm, without the house that the camera hangs on.
+func march(all []building.Building, c sight.Camera, to orb.Point) bool {
+	var near []building.Building
+	bound := orb.MultiPoint{c.At, to}.Bound()
+	for _, b := range all {
+		if !b.Footprint.Bound().Intersects(bound) {
+			continue
+		}
+		hangs := planar.MultiPolygonContains(b.Footprint, c.At)
+		for bearing := 0.0; bearing < 360 && !hangs; bearing += 5 {
+			hangs = planar.MultiPolygonContains(b.Footprint, geo.PointAtBearingAndDistance(c.At, bearing, 0.75))
+		}
+		if !hangs {
+			near = append(near, b)
+		}
+	}
+	steps := int(geo.Distance(c.At, to) / 0.1)
+	for i := range steps {
+		t := (float64(i) + 0.5) / float64(steps)
+		p := orb.Point{c.At[0] + t*(to[0]-c.At[0]), c.At[1] + t*(to[1]-c.At[1])}
+		for _, b := range near {
+			if c.HeightM+(1.5-c.HeightM)*t < sight.Height(&b) && b.Footprint.Bound().Contains(p) && planar.MultiPolygonContains(b.Footprint, p) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func indoors(all []building.Building, p orb.Point) bool {
