@@ -113,6 +113,7 @@ walks: build
 bench: build
 	$(call install,$(RUN_PACKAGES))
 	bin/gridwall postgres --volatile --env=GRIDWALL_TEST_DATABASE_URL -- go test -run '^$$' -bench . -benchtime 1s -timeout 30m ./geo/... ./dashboard/cases
+	bin/gridwall postgres --volatile --env=GRIDWALL_TEST_DATABASE_URL -- go test -run '^$$' -bench Targets -benchtime 1x -timeout 10m ./dashboard
 	bin/gridwall postgres --volatile --env=GRIDWALL_TEST_DATABASE_URL -- go test -run '^$$' -bench AYearOfAMillionCases -benchtime 40x -timeout 20m ./dashboard
 
 # The live channel beside centrifuge, gorilla and other designs of a log, a few minutes; BENCH=--full for three long rounds.
