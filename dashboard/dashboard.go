@@ -167,6 +167,9 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if err := files.LoadFlows(ctx); err != nil {
 		return nil, err
 	}
+	if err := files.LoadAround(ctx, head); err != nil {
+		return nil, err
+	}
 	if c.Flows != nil {
 		if _, err := files.ReloadFlows(ctx, c.Flows); err != nil {
 			return nil, err
@@ -239,6 +242,7 @@ func (d *Dashboard) Run(ctx context.Context) error {
 // heard brings this node's memory up to date before its clients learn of a change.
 func (d *Dashboard) heard(ctx context.Context, e live.Event) {
 	d.writer.Heard(e.Seq)
+	d.cases.Heard(e)
 	var err error
 	switch e.Type {
 	case "grid.changed", "building.changed", "backdrop.changed":

@@ -165,3 +165,18 @@ func TestWhoDealtWithTheClassInTheGridIsAdvisedFirst(t *testing.T) {
 		t.Errorf("an operator, who may not dispatch, is advised: %+v", f)
 	}
 }
+
+// Two nodes take reports of one place in turn: whichever comes second is told of the one before, whoever took it.
+func TestTheSameAtOnePlaceIsOfferedByAnotherNodeAtOnce(t *testing.T) {
+	h := open(t)
+	_, second := serve(t, h.pool)
+	urls := []string{h.url, second}
+	for i := range 40 {
+		place := 110.0005 + float64(i/2)*0.0004 // about 34 m from one pair to the next
+		h.url = urls[i%2]
+		made := h.classed(access.Officer, "01001", place)
+		if i%2 == 1 && len(made.Same) == 0 {
+			t.Fatalf("report %d, taken by the other node, is not told of the one at its place", i)
+		}
+	}
+}

@@ -126,7 +126,7 @@ func (s *Server) reportCase(w http.ResponseWriter, r *http.Request, who access.I
 	w.Header().Set("Location", fmt.Sprintf("/api/v1/cases/%d", c.ID))
 	answer := map[string]any{"id": c.ID, "number": c.Number, "state": c.State, "grid": c.Grid, "seq": seq}
 	if c.Class != nil && who.May(access.CaseRead) {
-		same, err := s.Cases.SameAs(r.Context(), c.ID)
+		same, err := s.Cases.SameAs(r.Context(), c)
 		if err != nil { // the report stands: the offer is made again with the case
 			s.Log.Warn("offer to merge not made", "case", c.ID, "error", err)
 		}

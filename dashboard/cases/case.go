@@ -96,6 +96,7 @@ type Case struct {
 	Fields map[string]int64 `json:"fields,omitempty"`
 
 	open     bool
+	alone    bool // no equal case is near, as the clerk of reports has seen
 	frozen   *Light
 	openSubs int
 	now      time.Time // when it is judged

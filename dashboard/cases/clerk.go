@@ -256,6 +256,8 @@ func (r *Room) decideReports(b *live.Batch, entries []*live.Entry, now time.Time
 		c.Photos, c.Clocks, c.Lines = []Photo{}, []Clock{}, in.flow.seenBy
 		r.startClocks(in.flow, &c, "", now, func(k Clock) { rows.clock(&c, k) })
 		stored.claim(&claims, &c, 1, in.pictures)
+		r.around.put(&c)
+		c.alone = r.around.alone(&c, b.Foreign())
 		r.name(&c)
 		b.Append(e, live.Draft{Type: "case.reported", At: now, Grid: *c.Grid,
 			Data: change{&c, madeNow{Move: in.flow.Start.Move, To: c.State, By: By{in.who.Name, in.who.Role}, At: now}}})

@@ -41,11 +41,15 @@ FROM case_file AS c JOIN case_file AS o ON o.geom && ST_Expand(c.geom, 0.00046 /
 WHERE c.id = $1 AND o.class = c.class AND o.class_edition = c.class_edition AND o.parent IS NULL AND o.state NOT IN ('merged', 'void', 'rejected')
   AND c.reported_at - o.reported_at BETWEEN interval '0' AND interval '30 days' AND ST_DWithin(o.geom::geography, c.geom::geography, 50)`
 
-// SameAs offers the cases that one may be merged into, the nearest first.
-func (r *Room) SameAs(ctx context.Context, id int64) ([]Same, error) {
-	rows, err := r.pool.Query(ctx, sameOf, id)
+// SameAs offers the cases that one may be merged into, the nearest first. The database is not asked about a report that has just
+// been found alone.
+func (r *Room) SameAs(ctx context.Context, c *Case) ([]Same, error) {
+	if c.alone {
+		return nil, nil
+	}
+	rows, err := r.pool.Query(ctx, sameOf, c.ID)
 	if err != nil {
-		return nil, fmt.Errorf("same as case %d: %w", id, err)
+		return nil, fmt.Errorf("same as case %d: %w", c.ID, err)
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Same])
 }

@@ -307,7 +307,7 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 		return nil, err
 	}
 	if c.open && c.Class != nil && c.Parent == nil && who.Department == "" {
-		if full.Same, err = r.SameAs(ctx, c.ID); err != nil {
+		if full.Same, err = r.SameAs(ctx, c); err != nil {
 			return nil, err
 		}
 		if full.Repeat, err = r.repeat(ctx, c.ID); err != nil {

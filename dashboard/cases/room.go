@@ -28,6 +28,7 @@ type Room struct {
 	reports   live.Clerk
 	moves     live.Clerk
 	left      left // the clerk's of reports
+	around    *around
 }
 
 // New is the room on a migrated database; what it changes goes by the writer.
@@ -40,7 +41,8 @@ func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *cat
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{pool: pool, places: places, clock: clock, catalogue: catalogue, calendar: calendar, writer: writer}
+	r := &Room{pool: pool, places: places, clock: clock, catalogue: catalogue, calendar: calendar, writer: writer,
+		around: &around{since: time.Unix(1<<36, 0), young: newGeneration(time.Time{}), old: newGeneration(time.Time{})}} // until LoadAround it knows nothing
 	r.flows.Store(shipped)
 	r.reports.Take, r.reports.Guess, r.moves.Take = r.takeReports, r.guessReports, r.takeMoves
 	return r, nil

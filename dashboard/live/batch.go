@@ -40,10 +40,11 @@ const (
 // Batch is what a transaction of the writer will store.
 type Batch struct {
 	pgx.Batch
-	events []Event
-	head   head
-	months map[time.Time]bool
-	rows   eventRows
+	events  []Event
+	head    head
+	foreign int64
+	months  map[time.Time]bool
+	rows    eventRows
 }
 
 type eventRows struct {
@@ -58,6 +59,10 @@ type eventRows struct {
 
 // Head is the hash of the newest event, those of the batch included.
 func (b *Batch) Head() []byte { return b.head.hash }
+
+// Foreign is the number of the newest event that another than this writer wrote, or may have: what comes after it came through
+// this writer's clerks.
+func (b *Batch) Foreign() int64 { return b.foreign }
 
 // Append gives the entry's event its number.
 func (b *Batch) Append(entry *Entry, d Draft) {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,8 @@ type Writer struct {
 	months map[time.Time]bool
 	shared bool // another node was met at the head
 	last   head // the head after our last batch; without a hash: not known
+	// foreign is the number of the newest event that another may have written.
+	foreign int64
 
 	batches prometheus.Histogram
 	wait    prometheus.Histogram
@@ -378,6 +381,10 @@ func (w *Writer) try(ctx context.Context, entries *[]*Entry, alone bool) (*Batch
 	if !locked {
 		w.shared = time.Since(began) > quick
 	}
+	if !bytes.Equal(b.head.hash, w.last.hash) {
+		w.foreign = b.head.seq
+	}
+	b.foreign = w.foreign
 	for _, decide := range decisions {
 		decide(b)
 	}
@@ -403,7 +410,7 @@ func (w *Writer) guess(ctx context.Context, entries []*Entry) (b *Batch, done bo
 	if slices.ContainsFunc(decisions, func(decide func(*Batch)) bool { return decide == nil }) {
 		return nil, false, nil
 	}
-	b = &Batch{head: w.last, months: map[time.Time]bool{}}
+	b = &Batch{head: w.last, foreign: w.foreign, months: map[time.Time]bool{}}
 	b.Queue(moveHeadFrom, w.last.seq, w.last.hash, nil, nil) // first of all; where to is known once all are decided
 	for _, decide := range decisions {
 		decide(b)
