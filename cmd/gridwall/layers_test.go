@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/paulmach/orb"
+	"github.com/paulmach/orb/geojson"
+	"github.com/paulmach/orb/maptile"
 
 	"gridwall/dashboard/access"
 	"gridwall/dashboard/layers"
@@ -278,4 +282,122 @@ func TestGDALReadsEveryCollection(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Each feature of a tile as GDAL's MVT driver reads it over HTTP's bytes, with where the database has it: the bound of what
+// of it lies in the tile and its margin, in metres of EPSG:3857.
+var tileRows = map[string]string{
+	"grids": `
+SELECT id, jsonb_strip_nulls(jsonb_build_object('code', code, 'name', name, 'level', level, 'kind', kind, 'parent', parent)), ST_XMin(part), ST_YMin(part), ST_XMax(part), ST_YMax(part)
+FROM grid, LATERAL (SELECT ST_Intersection(ST_Transform(geom, 3857), ST_TileEnvelope($1, $2, $3, margin => 1.0/64)) AS part) AS p
+WHERE NOT ST_IsEmpty(part)`,
+	"buildings": `
+SELECT id, jsonb_strip_nulls(jsonb_build_object('id', id, 'name', NULLIF(name, ''), 'address', NULLIF(address, ''), 'kind', NULLIF(kind, ''), 'floors', floors, 'households', households)), ST_XMin(part), ST_YMin(part), ST_XMax(part), ST_YMax(part)
+FROM building, LATERAL (SELECT ST_Intersection(ST_Transform(COALESCE(footprint, geom), 3857), ST_TileEnvelope($1, $2, $3, margin => 1.0/64)) AS part) AS p
+WHERE NOT ST_IsEmpty(part)`,
+}
+
+func TestGDALReadsTilesAsTheDatabaseHasThem(t *testing.T) {
+	if _, err := exec.LookPath("ogr2ogr"); err != nil {
+		const why = "ogr2ogr is not installed (apt-get install gdal-bin)"
+		if os.Getenv("CI") != "" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+	s, as := townTest(t)
+	c := as(access.Admin)
+	compared, cut := 0, 0
+	for set, sql := range tileRows {
+		for z := maptile.Zoom(14); z <= 17; z++ {
+			at := maptile.At([2]float64{110.005, 40.41}, z)
+			answer, err := c.send(t.Context(), "GET", fmt.Sprintf("/tiles/%s/%d/%d/%d.mvt", set, at.Z, at.X, at.Y), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(answer.Body)
+			answer.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Join(t.TempDir(), fmt.Sprint(at.Z), fmt.Sprint(at.X)) // the driver reads the address from the path
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			file, out := filepath.Join(dir, fmt.Sprintf("%d.mvt", at.Y)), filepath.Join(dir, "out.geojson")
+			if err := os.WriteFile(file, body, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if said, err := exec.CommandContext(t.Context(), "ogr2ogr", "-f", "GeoJSON", out, "MVT:"+file, set, "-oo", "CLIP=NO").CombinedOutput(); err != nil || strings.Contains(string(said), "ERROR") {
+				t.Fatalf("%s %v: %v\n%s", set, at, err, said)
+			}
+			text, err := os.ReadFile(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var read struct {
+				Features []struct {
+					Properties map[string]any
+					Geometry   geojson.Geometry
+				}
+			}
+			if err := json.Unmarshal(text, &read); err != nil {
+				t.Fatal(err)
+			}
+			unit := 2 * math.Pi * 6378137 / math.Exp2(float64(at.Z)) / 4096 // metres
+			corner := orb.Point{float64(at.X)*4096*unit - math.Pi*6378137, math.Pi*6378137 - float64(at.Y+1)*4096*unit}
+			window := orb.Bound{Min: corner, Max: orb.Point{corner[0] + 4096*unit, corner[1] + 4096*unit}}.Pad(62 * unit)
+			found := map[uint64]orb.Bound{}
+			has := map[uint64]map[string]any{}
+			for _, f := range read.Features {
+				id := uint64(f.Properties["mvt_id"].(float64))
+				delete(f.Properties, "mvt_id")
+				found[id], has[id] = f.Geometry.Geometry().Bound(), f.Properties
+			}
+			rows, err := s.pool.Query(t.Context(), sql, int(at.Z), int(at.X), int(at.Y))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var id uint64
+			var want map[string]any
+			var b orb.Bound
+			there := map[uint64]bool{}
+			if _, err := pgx.ForEachRow(rows, []any{&id, &want, &b.Min[0], &b.Min[1], &b.Max[0], &b.Max[1]}, func() error {
+				there[id] = true
+				got, ok := found[id]
+				if !ok {
+					if b.Max[0]-b.Min[0] > 2*unit && b.Max[1]-b.Min[1] > 2*unit { // less may be rounded away
+						t.Errorf("%s %v: %d is missing: %v", set, at, id, want)
+					}
+					return nil
+				}
+				compared++
+				if diff := cmp.Diff(want, has[id]); diff != "" {
+					t.Errorf("%s %v: %d: %s", set, at, id, diff)
+				}
+				slack := 2 * unit
+				if !window.Contains(b.Min) || !window.Contains(b.Max) { // an edge that leaves at a flat angle does so elsewhere in the margin
+					slack, cut = 64*unit, cut+1
+				}
+				for i := range 2 {
+					if math.Abs(got.Min[i]-b.Min[i]) > slack || math.Abs(got.Max[i]-b.Max[i]) > slack {
+						t.Errorf("%s %v: %d lies in %v, want %v within %.2f m", set, at, id, got, b, slack)
+						break
+					}
+				}
+				want = nil
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			for id := range found {
+				if !there[id] {
+					t.Errorf("%s %v: %d is not there", set, at, id)
+				}
+			}
+		}
+	}
+	if t.Logf("%d features are the database's, %d of them cut by the tile's edge", compared, cut); compared-cut < 500 {
+		t.Errorf("only %d features compared", compared-cut)
+	}
 }
