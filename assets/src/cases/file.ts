@@ -22,8 +22,18 @@ export function useCaseFile(id: Ref<number | null>) {
   const timeline = shallowRef<TimelineEntry[]>([])
   const problem = shallowRef<Problem | null>(null)
   let asked = 0
+  let newest = Promise.resolve()
 
+  /** Resolves when the case stands as it was last asked for: an event may have asked again meanwhile, and that answer counts. */
   async function load(): Promise<void> {
+    newest = ask()
+    for (let mine: Promise<void> | null = null; mine !== newest; ) {
+      mine = newest
+      await mine
+    }
+  }
+
+  async function ask(): Promise<void> {
     const wanted = id.value
     if (wanted === null) return
     asked += 1
