@@ -136,6 +136,63 @@ export function shift(world) {
       })
     })
 
+    it('two cases are worked on side by side: each keeps what is half written', async () => {
+      const places = (await grids()).slice(8, 10)
+      await visiting(world.desks, async (browser) => {
+        const { page, keys, words, unpointed } = await byKeys(browser, 'operator')
+        const at = (id) => page.locator(`[data-testid="case"][data-case="${id}"][data-state="reported"]`).waitFor()
+        const note = () => page.locator('#move-note').inputValue()
+        const take = async (title, place, said) => {
+          const { id } = await world.server.report(title, place.label, 'urgent')
+          await arrived(page, title)
+          await keys('o')
+          await at(id)
+          await keys('p')
+          await page.locator(`[data-parallel="${id}"][aria-current="true"]`).waitFor()
+          await keys('1')
+          await page.getByTestId('send-move').waitFor()
+          await page.locator('#move-note').focus()
+          await words(said)
+          await page.evaluate(() => document.activeElement.blur())
+          return id
+        }
+        const first = await take('电梯停运', places[0], '已联系物业')
+        const second = await take('水管爆裂', places[1], '已联系水务')
+        await keys('[')
+        await at(first)
+        assert.equal(await note(), '已联系物业')
+        await keys(']')
+        await at(second)
+        assert.equal(await note(), '已联系水务')
+
+        // Letting one go keeps it open, with what is written.
+        await keys('p')
+        await page.locator(`[data-parallel="${second}"]`).waitFor({ state: 'detached' })
+        assert.equal(await note(), '已联系水务')
+        await keys('[')
+        await at(first)
+        await keys('p')
+        await page.getByTestId('parallel').waitFor({ state: 'detached' })
+        await unpointed()
+      })
+    })
+
+    it('Enter is for the case again when the menu was looked at with the mouse', async () => {
+      await visiting(world.desks, async (browser) => {
+        const { page, keys } = await byKeys(browser, 'operator')
+        await keys('j')
+        await page.getByTestId('timeline').locator('li').first().waitFor()
+        await page.getByTestId('menu').click()
+        await page.locator('#page-menu:popover-open').waitFor()
+        await keys('Escape')
+        await page.locator('#page-menu:popover-open').waitFor({ state: 'detached' })
+        await page.getByTestId('menu').evaluate((button) => button.matches(':focus')).then((held) => assert.equal(held, false))
+        await keys('Enter')
+        await page.getByTestId('send-move').waitFor()
+        assert.equal(await page.locator('#page-menu:popover-open').count(), 0)
+      })
+    })
+
     it('the duty leader whistles for two departments', async () => {
       const place = (await grids())[5].label
       await visiting(world.desks, async (browser) => {
@@ -226,6 +283,11 @@ export function shift(world) {
           await wall.page.locator('[data-tile="duty"] dd').first().waitFor()
           await wall.map.ready()
           assert.ok((await api('GET', `/api/v1/cases/${flood.id}`)).class === '10981')
+
+          // What one key did, another takes back, as long as the note of it stands.
+          await api('POST', '/api/v1/walls/main/show', { take_over: true, scene: 'patrol', release: true })
+          await wall.page.locator('[data-scene="patrol"]').waitFor({ timeout: 30_000 })
+          await keys('r')
           await page.getByTestId('toasts').getByText('雨季内涝').waitFor()
           await keys('z')
           await wall.page.locator('[data-scene="patrol"]').waitFor({ timeout: 30_000 })

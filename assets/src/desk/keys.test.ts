@@ -11,6 +11,8 @@ describe('the keys of the desk', () => {
     ['/', 'search'],
     ['a', 'acknowledge'],
     ['M', 'alarms'],
+    ['P', 'parallel'],
+    [']', 'beside'],
     ['?', 'help'],
     ['c', 'accept'],
     ['3', 3],

@@ -1,11 +1,14 @@
 import { onBeforeUnmount, onMounted } from 'vue'
 
 /** A number is the move of that number. */
-export type Command = number | 'newest' | 'rain' | 'accept' | 'dispatch' | 'whistle' | 'next' | 'previous' | 'act' | 'report' | 'near' | 'search' | 'whole' | 'alarms' | 'acknowledge' | 'wall' | 'undo' | 'help' | 'leave'
+export type Command = number | 'newest' | 'rain' | 'accept' | 'dispatch' | 'whistle' | 'next' | 'previous' | 'beside' | 'other' | 'parallel' | 'act' | 'report' | 'near' | 'search' | 'whole' | 'alarms' | 'acknowledge' | 'wall' | 'undo' | 'help' | 'leave'
 
 const commands: Record<string, Command> = {
   j: 'next',
   k: 'previous',
+  ']': 'beside',
+  '[': 'other',
+  p: 'parallel',
   enter: 'act',
   o: 'newest',
   r: 'rain',
