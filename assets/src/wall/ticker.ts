@@ -1,7 +1,7 @@
 import type { Case } from '../cases/types'
 
-/** Rows that the ticker holds: what just happened, newest first. */
-export const tickerRows = 12
+/** Rows that the ticker holds, as many as a high tile has room for: what just happened, newest first. */
+export const tickerRows = 20
 
 /**
  * The cases that were reported or moved last. One pass, from the end, where the newest mostly are: a wall may hold tens of

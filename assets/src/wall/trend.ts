@@ -2,8 +2,12 @@ import type { Situation } from '../cases/types'
 
 export type Hour = Situation['hours'][number]
 
-/** Size of the drawing in its own units. */
+/** Size of the drawing in its own units, and what stays free at its edges for the figures. */
 export const frame = { width: 336, height: 132, left: 26, right: 6, top: 8, bottom: 18 }
+export type Frame = typeof frame
+
+/** The frame in the proportion of its box, so that a wide chart is wide and its figures stay as they are; never under 2 : 1. */
+export const frameIn = (width: number, height: number): Frame => ({ ...frame, width: Math.round(frame.height * Math.min(8, Math.max(2, height > 0 ? width / height : 0))) })
 
 export interface Trend {
   ticks: { value: number; y: number }[]
@@ -16,7 +20,7 @@ export interface Trend {
 }
 
 /** The day so far: bars of what was closed, a line of what was reported, yesterday's line through the whole day. */
-export function trendOf(hours: readonly Hour[], hourNow: number): Trend {
+export function trendOf(hours: readonly Hour[], hourNow: number, frame: Frame): Trend {
   const top = ceiling(Math.max(4, ...hours.flatMap((h) => [h.reported, h.closed, h.reported_yesterday])))
   const width = (frame.width - frame.left - frame.right) / 24
   const x = (hour: number) => frame.left + (hour + 0.5) * width
