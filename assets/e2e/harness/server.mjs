@@ -17,17 +17,18 @@ export class Server {
   #child
   #log = ''
 
-  static async start({ still = true } = {}) {
+  static async start({ still = true, persons = false } = {}) {
     const dir = await mkdtemp(join(tmpdir(), 'gridwall-e2e-'))
     await chmod(dir, 0o755) // the database runs as a user of its own, which must get in
-    const server = new Server(dir, still)
+    const server = new Server(dir, still, persons)
     await server.#run('127.0.0.1:0')
     return server
   }
 
-  constructor(dir, still) {
+  constructor(dir, still, persons) {
     this.dir = dir
     this.still = still
+    this.persons = persons
   }
 
   async #run(address) {
@@ -36,6 +37,7 @@ export class Server {
     const env = { ...process.env, GRIDWALL_ADDR: address, GRIDWALL_DATA_DIR: this.dir }
     delete env.DATABASE_URL
     if (this.still) env.GRIDWALL_DEMO_STILL = '1'
+    env.GRIDWALL_PERSON_RECORDS = String(this.persons)
     this.#child = spawn(binary, ['demo'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.on('data', (part) => (this.#log = (this.#log + part).slice(-20_000)))
