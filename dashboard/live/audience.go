@@ -65,7 +65,7 @@ type audience struct {
 	ring   *ring
 
 	// Under the hub's lock.
-	last    int64 // number of the newest event
+	last    int64 // number of the newest event; 0: of none that is known here
 	clients int
 	emptyAt time.Time // when the last client left
 	toldAt  time.Time // when anything was added
@@ -112,7 +112,7 @@ func areaOf(cells []string) area {
 
 func newAudience(s spec, floor int64, limit int) *audience {
 	a := &audience{id: s.id, grid: s.viewer.Grid, line: s.viewer.Line, area: s.area, rights: set(s.viewer.Rights), topics: set(s.topics),
-		ring: newRing(floor, limit), last: floor, openings: map[int64]*opening{}}
+		ring: newRing(floor, limit), openings: map[int64]*opening{}}
 	return a
 }
 

@@ -116,6 +116,34 @@ func TestEventsFromBeforeTheStartComeFromTheDatabase(t *testing.T) {
 	}
 }
 
+// Who follows what seldom happens has last heard of an event that a node which has just started does not hold any more.
+// Nothing follows it, and one is told so at once; the next event comes after it, not after the number from which the node
+// holds events.
+func TestAnEventAfterALongSilenceIsNoHole(t *testing.T) {
+	pool := dbtest.Open(t)
+	first := appendEvent(t, pool, "camera.state", "before")
+	appendMany(t, pool, 2500)
+	n := serve(t, pool, options{})
+	c := dial(t, n.url, topics("cameras"))
+	c = dial(t, n.url, topics("cameras"), since(first, c.audience))
+	if c.mode != "replay" {
+		t.Fatalf("the mode is %s, want replay", c.mode)
+	}
+	appendEvent(t, pool, "camera.state", "after")
+	for {
+		m, err := c.receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Prev > first {
+			t.Fatalf("%s %d has %d before it, which is no event of the audience: the client has %d", m.Type, m.Seq, m.Prev, first)
+		}
+		if m.Type == "camera.state" {
+			return
+		}
+	}
+}
+
 func TestAClientGetsOnlyItsTopics(t *testing.T) {
 	pool := dbtest.Open(t)
 	n := serve(t, pool, options{})

@@ -207,6 +207,9 @@ func (h *Hub) replay(ctx context.Context, a *audience, since int64, o *opening) 
 		}
 		at = events[len(events)-1].Seq
 	}
-	o.bytes, o.last = [][]byte{text}, prev
+	if text != nil { // an empty frame would be written for ever
+		o.bytes = [][]byte{text}
+	}
+	o.last = prev
 	return nil
 }
