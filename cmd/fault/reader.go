@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -182,8 +183,7 @@ func (r *reader) apply(f frame, greeted *bool) error {
 		return nil
 	case "beat":
 		if f.prev > r.last {
-			r.round.holes++
-			return &holeError{r.last, f.prev}
+			return r.hole(f)
 		}
 		r.pending = false
 		r.upto = max(r.upto, f.seq)
@@ -194,8 +194,7 @@ func (r *reader) apply(f frame, greeted *bool) error {
 		return nil
 	}
 	if f.prev > r.last {
-		r.round.holes++
-		return &holeError{r.last, f.prev}
+		return r.hole(f)
 	}
 	if r.pending {
 		r.fault("event %d came before the snapshots were complete", f.seq)
@@ -214,6 +213,13 @@ func (r *reader) apply(f frame, greeted *bool) error {
 		}
 	}
 	return nil
+}
+
+// hole counts and tells what the server should never do, though a client gets over it.
+func (r *reader) hole(f frame) error {
+	r.round.holes++
+	log.Printf("%s: %s %d comes after %d, and the reader has %d of %d", r.name, f.kind, f.seq, f.prev, r.last, r.upto)
+	return &holeError{r.last, f.prev}
 }
 
 // hello says how the reader goes on. Only a snapshot may carry it over numbers that it has not seen.
