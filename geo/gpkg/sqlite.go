@@ -221,7 +221,7 @@ func varint(b []byte) (v uint64, n int) {
 // values decodes a record: nil, int64, float64, string or []byte a column.
 func values(record []byte) ([]any, error) {
 	size, n := varint(record)
-	if n == 0 || size > uint64(len(record)) {
+	if n == 0 || size < uint64(n) || size > uint64(len(record)) { // the header counts itself
 		return nil, fmt.Errorf("record: %w", ErrBroken)
 	}
 	head, body := record[n:size], record[size:]
