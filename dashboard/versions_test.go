@@ -246,3 +246,58 @@ func TestManyPointsAreLocatedAtOnce(t *testing.T) {
 		t.Errorf("said: %s", detail)
 	}
 }
+
+// A community with one cell, a lane from border to border, and houses on both sides.
+const oneCell = `
+INSERT INTO grid (code, parent, level, name, geom, label)
+SELECT code, parent, level, name, ST_Multi(e), ST_Centroid(e)
+FROM (VALUES ('150621901', NULL, 'street', '街道'), ('150621901001', '150621901', 'community', '河北社区'), ('150621901001001', '150621901001', 'grid', '一网格')) AS v(code, parent, level, name), ST_MakeEnvelope(110, 40.4, 110.02, 40.41, 4326) AS e;
+INSERT INTO backdrop (kind, class, name, geom) VALUES ('road', 'lane', '西巷', ST_GeomFromText('LINESTRING(110.008 40.39, 110.008 40.42)', 4326)), ('road', 'lane', '东巷', ST_GeomFromText('LINESTRING(110.015 40.39, 110.015 40.42)', 4326));
+INSERT INTO building (code, name, households, grid, geom)
+SELECT 'b' || i, 'b' || i, 60, '150621901001001', ST_SetSRID(ST_MakePoint(110.0005 + 0.001 * i, 40.405), 4326) FROM generate_series(0, 18) AS i`
+
+func TestAProposalIsAcceptedAndSaved(t *testing.T) {
+	h := openWith(t, oneCell)
+	var design struct {
+		Parent string
+		Cells  []struct {
+			Name                  string
+			Households, Buildings int
+			Within                bool
+			Geometry              json.RawMessage
+		}
+	}
+	h.must(access.Admin, "GET", "/api/v1/grids/150621901001/design?least=200&most=500", nil, &design)
+	var planned []any
+	var told []string
+	for _, c := range design.Cells {
+		told = append(told, fmt.Sprintf("%s %d %d %v", c.Name, c.Households, c.Buildings, c.Within))
+		planned = append(planned, map[string]any{"geometry": c.Geometry, "name": c.Name, "households": c.Households})
+	}
+	if want := []string{"河北社区第1网格 480 8 true", "河北社区第2网格 420 7 true", "河北社区第3网格 240 4 true"}; !slices.Equal(told, want) {
+		t.Fatalf("proposed %q, want %q", told, want)
+	}
+	if code, _ := h.ask(access.Admin, "GET", "/api/v1/grids/150621901001001/design", nil).problem(); code != "draft_invalid" {
+		t.Errorf("for a cell: %s", code)
+	}
+	if a := h.ask(access.Admin, "GET", "/api/v1/grids/150621901001/design?least=9&most=3", nil); a.code != http.StatusUnprocessableEntity {
+		t.Errorf("no range: %d %s", a.code, a.body)
+	}
+	var saved savedAnswer
+	h.must(access.Admin, "POST", "/api/v1/grids/versions", map[string]any{"plan": map[string]any{"parent": design.Parent, "cells": planned}}, &saved)
+	if !slices.Equal(saved.Added, []string{"150621901001002", "150621901001003", "150621901001004"}) || !slices.Equal(saved.Retired, []string{"150621901001001"}) {
+		t.Fatalf("saved %+v", saved)
+	}
+	h.await(h.url, "/api/v1/locate?lon=110.017&lat=40.405", func(body []byte) bool {
+		var a struct{ Path []struct{ Code string } }
+		return json.Unmarshal(body, &a) == nil && len(a.Path) == 3 && a.Path[2].Code == "150621901001004"
+	})
+	h.await(h.url, "/api/v1/grids/coverage?min_m2=0.01", func(body []byte) bool {
+		var a struct{ Features []any }
+		return json.Unmarshal(body, &a) == nil && len(a.Features) == 0
+	})
+	var homes string
+	if err := h.pool.QueryRow(t.Context(), `SELECT string_agg(right(grid, 1) || n, ' ' ORDER BY grid) FROM (SELECT grid, count(*) AS n FROM building GROUP BY grid) AS g`).Scan(&homes); err != nil || homes != "28 37 44" {
+		t.Errorf("buildings are in %s (%v)", homes, err)
+	}
+}

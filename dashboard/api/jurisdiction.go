@@ -96,6 +96,7 @@ var scopes = map[string]scope{
 	"POST /api/v1/grids/versions/try":   everywhere,
 	"POST /api/v1/grids/versions":       everywhere,
 	"GET /api/v1/grids/versions":        everywhere,
+	"GET /api/v1/grids/{code}/design":   everywhere,
 	"GET /api/v1/grids/{code}/past":     everywhere,
 	"GET /api/v1/grids/{code}":          ofGrid, // names its officers
 	"GET /api/v1/grids/{code}/sight":    everywhere,

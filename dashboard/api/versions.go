@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/paulmach/orb/geojson"
@@ -47,6 +48,40 @@ func (s *Server) tryGrids(w http.ResponseWriter, r *http.Request, _ access.Ident
 	}
 	return writeJSON(w, map[string]any{"faults": map[string]any{"type": "FeatureCollection", "features": faultsOf(o.Faults)},
 		"added": cellsOf(o.Added), "changed": cellsOf(o.Changed), "retired": o.Retired})
+}
+
+// proposedOut is a cell that is proposed; within: it has as many households as it should.
+type proposedOut struct {
+	Name       string           `json:"name"`
+	Households int              `json:"households"`
+	Buildings  int              `json:"buildings"`
+	Within     bool             `json:"within"`
+	Geometry   geojson.Geometry `json:"geometry"`
+}
+
+// designGrids proposes cells for a community; nothing is written.
+func (s *Server) designGrids(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	cell := s.Places.Grids().Cell(r.PathValue("code"))
+	if cell == nil {
+		return errNoRoute
+	}
+	least, err := queryInt(r, "least", 200, 0, 100_000)
+	if err != nil {
+		return err
+	}
+	most, err := queryInt(r, "most", 500, 1, 100_000)
+	if err != nil {
+		return err
+	}
+	all, err := s.Grids.Design(r.Context(), cell, int(least), int(most))
+	if err != nil {
+		return err
+	}
+	cells := make([]proposedOut, len(all))
+	for i, p := range all {
+		cells[i] = proposedOut{fmt.Sprintf("%s第%d网格", cell.Name, i+1), p.Households, p.Buildings, p.Within(int(least), int(most)), *geojson.NewGeometry(p.Geometry)}
+	}
+	return writeJSON(w, map[string]any{"parent": cell.Code, "least": least, "most": most, "cells": cells})
 }
 
 func (s *Server) saveGrids(w http.ResponseWriter, r *http.Request, who access.Identity) error {

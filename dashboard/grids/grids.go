@@ -81,6 +81,26 @@ func (r *Room) Try(ctx context.Context, d *grid.Draft) (*grid.Outcome, error) {
 	return d.Apply(r.Places.Grids(), r.Scheme, given)
 }
 
+// Design proposes cells for a community, of least to most households, along the streets of the backdrop. It returns a
+// *grid.DraftError for what is none and for an area that cannot be divided.
+func (r *Room) Design(ctx context.Context, cell *grid.Cell, least, most int) ([]grid.Proposed, error) {
+	if cell.Level != grid.Community {
+		return nil, &grid.DraftError{Zh: cell.Name + " 不是社区，不能在其下规划网格", En: cell.Name + " is no community: no grids can be planned below it"}
+	}
+	streets, err := r.Places.Streets(ctx, cell.Geometry)
+	if err != nil {
+		return nil, err
+	}
+	var houses []grid.House
+	all := r.Places.AllBuildings()
+	for i := range all {
+		if cell.Bound.Contains(all[i].Point) {
+			houses = append(houses, grid.House{At: all[i].Point, Households: all[i].Households})
+		}
+	}
+	return grid.Propose(cell.Geometry, streets, houses, least, most)
+}
+
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }

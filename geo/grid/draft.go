@@ -1,19 +1,23 @@
 package grid
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geo"
 	"github.com/paulmach/orb/geojson"
 	"github.com/paulmach/orb/planar"
+	"github.com/peterstace/simplefeatures/geom"
 )
 
-// Draft is what somebody wants to change of the grids: borders first, then cells are cut, then joined.
+// Draft is what somebody wants to change of the grids: borders first, then cells are planned anew, then cut, then joined.
 type Draft struct {
 	Cells  []Redrawn `json:"cells,omitempty"`
+	Plan   *Plan     `json:"plan,omitempty"`
 	Splits []Split   `json:"splits,omitempty"`
 	Merges []Merge   `json:"merges,omitempty"`
 }
@@ -22,6 +26,20 @@ type Draft struct {
 type Redrawn struct {
 	Code     Code             `json:"code"`
 	Geometry geojson.Geometry `json:"geometry"`
+}
+
+// Plan puts new cells in the place of all of their kind below a community; Propose makes such.
+type Plan struct {
+	Parent Code      `json:"parent"`
+	Kind   Kind      `json:"kind"` // empty: service
+	Cells  []Planned `json:"cells"`
+}
+
+// Planned is a cell to come: a Polygon or MultiPolygon, WGS-84.
+type Planned struct {
+	Name       string           `json:"name"` // empty: the community's, and a number
+	Households *int             `json:"households"`
+	Geometry   geojson.Geometry `json:"geometry"`
 }
 
 // Split cuts a cell in two along a line that crosses it from border to border.
@@ -74,6 +92,11 @@ func (d *Draft) Apply(t *Tree, scheme Scheme, given func(Code) bool) (*Outcome, 
 	w := &work{cells: maps.Clone(t.byCode), touched: map[Code]bool{}, outcome: &Outcome{Retired: map[Code][]Code{}}, tree: t, scheme: scheme, given: given}
 	for _, r := range d.Cells {
 		if err := w.redraw(r); err != nil {
+			return nil, err
+		}
+	}
+	if d.Plan != nil {
+		if err := w.plan(*d.Plan); err != nil {
 			return nil, err
 		}
 	}
@@ -137,34 +160,43 @@ func (w *work) redraw(r Redrawn) error {
 	if err != nil {
 		return err
 	}
-	var g orb.MultiPolygon
-	switch shape := r.Geometry.Geometry().(type) {
-	case orb.Polygon:
-		g = orb.MultiPolygon{shape}
-	case orb.MultiPolygon:
-		g = shape
-	default:
-		return wrong("%s 的几何应为面", "the geometry of %s must be a polygon", r.Code)
-	}
-	for _, p := range g {
-		for _, ring := range p {
-			if len(ring) < 4 || ring[0] != ring[len(ring)-1] {
-				return wrong("%s 的边界应有至少三个顶点并闭合", "a border of %s has at least three corners and is closed", r.Code)
-			}
-			for _, at := range ring {
-				if !(at[0] >= -180 && at[0] <= 180 && at[1] >= -90 && at[1] <= 90) {
-					return wrong("%s 的顶点应为经度、纬度（度）", "the corners of %s are longitude and latitude in degrees", r.Code)
-				}
-			}
-		}
-	}
-	if len(g) == 0 {
-		return wrong("%s 没有剩下任何面积", "nothing is left of %s", r.Code)
+	g, err := shapeOf(r.Code, r.Geometry)
+	if err != nil {
+		return err
 	}
 	if !orb.Equal(g, c.Geometry) {
 		w.reshape(c, g)
 	}
 	return nil
+}
+
+// shapeOf checks an outline; name is whose.
+func shapeOf(name string, geometry geojson.Geometry) (orb.MultiPolygon, error) {
+	var g orb.MultiPolygon
+	switch shape := geometry.Geometry().(type) {
+	case orb.Polygon:
+		g = orb.MultiPolygon{shape}
+	case orb.MultiPolygon:
+		g = shape
+	default:
+		return nil, wrong("%s 的几何应为面", "the geometry of %s must be a polygon", name)
+	}
+	for _, p := range g {
+		for _, ring := range p {
+			if len(ring) < 4 || ring[0] != ring[len(ring)-1] {
+				return nil, wrong("%s 的边界应有至少三个顶点并闭合", "a border of %s has at least three corners and is closed", name)
+			}
+			for _, at := range ring {
+				if !(at[0] >= -180 && at[0] <= 180 && at[1] >= -90 && at[1] <= 90) {
+					return nil, wrong("%s 的顶点应为经度、纬度（度）", "the corners of %s are longitude and latitude in degrees", name)
+				}
+			}
+		}
+	}
+	if len(g) == 0 {
+		return nil, wrong("%s 没有剩下任何面积", "nothing is left of %s", name)
+	}
+	return g, nil
 }
 
 // crossed tells of borders that cross themselves.
@@ -209,6 +241,121 @@ func (w *work) replace(old []*Cell, fresh []*Cell) error {
 		w.outcome.Retired[c.Code] = codes
 	}
 	return nil
+}
+
+func (w *work) plan(p Plan) error {
+	parent, err := w.cell(p.Parent)
+	if err != nil {
+		return err
+	}
+	if p.Kind == "" {
+		p.Kind = Service
+	}
+	switch {
+	case parent.Level != Community:
+		return wrong("%s 不是社区，不能在其下规划网格", "%s is no community: no grids can be planned below it", parent.Name)
+	case p.Kind != Service && p.Kind != Unit:
+		return wrong("网格类型应为 %s 或 %s", "the kind of grids is %s or %s", Service, Unit)
+	case len(p.Cells) == 0:
+		return wrong("规划中没有网格", "the plan has no grids")
+	}
+	var old, fresh []*Cell
+	for _, c := range w.tree.Children(p.Parent) {
+		if c.Kind != p.Kind {
+			continue
+		}
+		if c, err = w.plain(c.Code); err != nil {
+			return err
+		}
+		old = append(old, c)
+	}
+	for i, cell := range p.Cells {
+		g, err := shapeOf(fmt.Sprintf("%s %d", parent.Name, i+1), cell.Geometry)
+		if err != nil {
+			return err
+		}
+		c := &Cell{Parent: p.Parent, Level: Lattice, Kind: p.Kind, Name: cell.Name, Households: -1, Geometry: g, Bound: g.Bound()}
+		if cell.Households != nil {
+			c.Households = max(*cell.Households, -1)
+		}
+		var ok bool
+		if c.Label, ok = inside(largest(g)); !ok {
+			return wrong("规划的第 %d 个网格没有面积", "planned grid %d has no area", i+1)
+		}
+		fresh = append(fresh, c)
+	}
+	if err := w.replace(old, fresh); err != nil {
+		return err
+	}
+	for i, c := range fresh {
+		if c.Name == "" {
+			c.Name = fmt.Sprintf("%s第%d网格", parent.Name, i+1)
+		}
+		for _, ring := range c.Geometry {
+			for _, corner := range ring[0] {
+				w.share(corner, fresh)
+			}
+		}
+	}
+	for _, c := range old {
+		if err := w.bequeath(c, fresh); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bequeath names the cells that lie where c lay, the largest part first: to it go its officers.
+func (w *work) bequeath(c *Cell, fresh []*Cell) error {
+	areas := map[Code]float64{}
+	var heirs []Code
+	for _, f := range fresh {
+		if !f.Bound.Intersects(c.Bound) {
+			continue
+		}
+		parts, err := overlay(geom.Intersection, c.Geometry, f.Geometry)
+		if err != nil {
+			return err
+		}
+		for _, p := range parts {
+			areas[f.Code] += geo.Area(p)
+		}
+		if areas[f.Code] > minFault {
+			heirs = append(heirs, f.Code)
+		}
+	}
+	if len(heirs) > 0 {
+		slices.SortFunc(heirs, func(a, b Code) int { return cmp.Or(cmp.Compare(areas[b], areas[a]), cmp.Compare(a, b)) })
+		w.outcome.Retired[c.Code] = heirs
+	}
+	return nil
+}
+
+// share gives a corner to the sides of other cells that it lies on, the parents' and the neighbours'.
+func (w *work) share(corner orb.Point, but []*Cell) {
+	for code, c := range w.cells {
+		if !c.Bound.Pad(near).Contains(corner) || slices.Contains(but, c) {
+			continue
+		}
+		stretch := math.Cos(corner[1] * math.Pi / 180)
+		for i, p := range c.Geometry {
+			for j, ring := range p {
+				if slices.Contains(ring, corner) {
+					continue
+				}
+				for k := 1; k < len(ring); k++ {
+					if d, _ := fromSegment(corner, ring[k-1], ring[k], stretch); d <= near {
+						n := *c
+						n.Geometry = c.Geometry.Clone()
+						n.Geometry[i][j] = slices.Insert(n.Geometry[i][j], k, corner)
+						c = &n
+						w.cells[code], w.touched[code] = c, true
+						break
+					}
+				}
+			}
+		}
+	}
 }
 
 func (w *work) split(s Split) error {

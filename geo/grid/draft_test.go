@@ -179,3 +179,52 @@ func TestACellThatIsNoMoreStandsUnderWhatItBecame(t *testing.T) {
 		}
 	}
 }
+
+func TestAPlanTakesThePlaceOfACommunitysCells(t *testing.T) {
+	tree := quarters()
+	community := tree.Cell("150621001001")
+	streets := []orb.LineString{{{110.004, 39.9}, {110.004, 40.1}}, {{110.009, 40}, {110.009, 40.02}}, {{110, 40.006}, {110.02, 40.006}}}
+	houses := []House{{orb.Point{110.001, 40.001}, 60}, {orb.Point{110.001, 40.011}, 80}, {orb.Point{110.006, 40.011}, 70}, {orb.Point{110.015, 40.015}, 90}}
+	proposed, err := Propose(community.Geometry, streets, houses, 60, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := Plan{Parent: community.Code}
+	for _, p := range proposed {
+		plan.Cells = append(plan.Cells, Planned{Households: &p.Households, Geometry: *geojson.NewGeometry(p.Geometry)})
+	}
+	o, err := (&Draft{Plan: &plan}).Apply(tree, National, none)
+	if err != nil || len(o.Faults) > 0 {
+		t.Fatal(kinds(o.Faults), err)
+	}
+	households := 0
+	var names []string
+	for _, c := range o.Added {
+		households += c.Households
+		names = append(names, c.Code+" "+c.Name)
+	}
+	want := []string{"150621001001005 社区第1网格", "150621001001006 社区第2网格", "150621001001007 社区第3网格", "150621001001008 社区第4网格"}
+	if diff := cmp.Diff(want, names); diff != "" || households != 300 {
+		t.Error(households, diff)
+	}
+	for code, first := range map[Code]Code{c2: "150621001001007", c3: "150621001001008"} {
+		if heirs := o.Retired[code]; len(heirs) == 0 || heirs[0] != first {
+			t.Errorf("%s becomes %v, want %s first", code, heirs, first)
+		}
+	}
+	if len(o.Retired) != 4 || len(o.Changed) != 1 || len(o.Changed[0].Geometry[0][0]) <= len(community.Geometry[0][0]) {
+		t.Errorf("%d retired; the community was given no corners: %v", len(o.Retired), o.Changed[0].Geometry)
+	}
+	left := plan
+	left.Cells = plan.Cells[1:]
+	if o, err := (&Draft{Plan: &left}).Apply(tree, National, none); err != nil || len(o.Faults) != 1 || o.Faults[0].Kind != Uncovered {
+		t.Errorf("a cell left out: %v %v", kinds(o.Faults), err)
+	}
+	for _, bad := range []Plan{{Parent: c1, Cells: plan.Cells}, {Parent: "x", Cells: plan.Cells}, {Parent: community.Code}, {Parent: community.Code, Kind: "no", Cells: plan.Cells},
+		{Parent: community.Code, Cells: []Planned{{Geometry: *geojson.NewGeometry(orb.Point{110, 40})}}}} {
+		var refused *DraftError
+		if _, err := (&Draft{Plan: &bad}).Apply(tree, National, none); !errors.As(err, &refused) {
+			t.Errorf("%+v: %v", bad.Parent, err)
+		}
+	}
+}
