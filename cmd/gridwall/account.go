@@ -32,6 +32,7 @@ func account(ctx context.Context, args []string) error {
 	flags.StringVar((*string)(&a.Role), "role", "", "role: "+fmt.Sprint(access.Roles))
 	flags.StringVar(&a.Department, "department", "", "code of the department (role department)")
 	flags.StringVar(&a.Grid, "grid", "", "code of the grid that the account keeps to (default the whole town)")
+	flags.StringVar(&a.Officer, "officer", "", "code of the officer in the roster whose account it is: tasks go to him")
 	scope := flags.String("scope", "", "of a token: rights that it has, like case.read,map.read (default all of the account)")
 	days := flags.Int("days", 0, "of a token: how many days it is good for (default without an end)")
 	rest, err := parse(flags, args)
@@ -57,7 +58,7 @@ func account(ctx context.Context, args []string) error {
 			err = room.SaveAccount(ctx, a)
 		}
 		if err == nil {
-			err = record(ctx, pool, "account.change", a.Username, map[string]string{"role": string(a.Role), "grid": a.Grid, "department": a.Department})
+			err = record(ctx, pool, "account.change", a.Username, map[string]string{"role": string(a.Role), "grid": a.Grid, "department": a.Department, "officer": a.Officer})
 		}
 	case "token":
 		var token string

@@ -157,6 +157,9 @@ func letIn(ctx context.Context, s *server, town *geotest.Town) (*world, error) {
 	}
 	for _, a := range append(slices.Clone(demoAccounts), handlers(town)...) {
 		account := access.Account{Username: a.Username, Name: a.name, Role: a.Role, Password: a.Password, Department: code[a.department]}
+		if a.Role == access.Officer { // tasks go to whom the roster has first
+			account.Officer = officerCode(0)
+		}
 		if err := s.dash.Access.SaveAccount(ctx, account); err != nil {
 			return nil, err
 		}
@@ -239,10 +242,9 @@ func rosterFiles(town *geotest.Town) (departments, officers []byte, err error) {
 		return nil, nil, err
 	}
 	other := map[string]map[string]string{"A": {}, "B": {}} // shift → grid → code of the first officer
-	code := func(i int) string { return fmt.Sprintf("W%03d", i+1) }
 	for i, o := range town.Officers {
 		if first := other[o.Shift]; first != nil && first[o.Grid] == "" {
-			first[o.Grid] = code(i)
+			first[o.Grid] = officerCode(i)
 		}
 	}
 	rows = [][]string{{"code", "name", "post", "phone", "grid", "stand_in", "on_duty"}}
@@ -251,11 +253,14 @@ func rosterFiles(town *geotest.Town) (departments, officers []byte, err error) {
 		if o.Shift == "A" {
 			standIn = other["B"][o.Grid]
 		}
-		rows = append(rows, []string{code(i), o.Name, o.Post, o.Phone, o.Grid, standIn, fmt.Sprint(o.Shift == "A" && i%9 != 4)})
+		rows = append(rows, []string{officerCode(i), o.Name, o.Post, o.Phone, o.Grid, standIn, fmt.Sprint(o.Shift == "A" && i%9 != 4)})
 	}
 	officers, err = csvOf(rows)
 	return departments, officers, err
 }
+
+// officerCode is the roster's code of the town's officer i, from 0.
+func officerCode(i int) string { return fmt.Sprintf("W%03d", i+1) }
 
 func csvOf(rows [][]string) ([]byte, error) {
 	var out bytes.Buffer

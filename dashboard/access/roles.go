@@ -104,6 +104,7 @@ type Identity struct {
 	Role       Role
 	Department string // of a department's account
 	Grid       string // the jurisdiction: this grid and all below it; empty: the whole town
+	Officer    string // who of the roster this is; empty: none of it
 	// Once is set while the password is one that was given out: nothing is permitted but to change it.
 	Once bool
 	// Bare is set while the role asks for a second factor that the account does not have: nothing is permitted but to get one.

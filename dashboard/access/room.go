@@ -79,7 +79,7 @@ func newToken() (token string, hash [sha256.Size]byte) {
 }
 
 const accountByName = `
-SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, ''), a.once, COALESCE(a.password, ''), f.confirmed_at IS NOT NULL
+SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, ''), COALESCE(a.officer, ''), a.once, COALESCE(a.password, ''), f.confirmed_at IS NOT NULL
 FROM account AS a LEFT JOIN factor AS f ON f.account = a.id
 WHERE a.username = $1 AND a.active`
 
@@ -95,7 +95,7 @@ func (r *Room) check(ctx context.Context, username, password string, code *strin
 	var who Identity
 	var hash string
 	var factor bool
-	err := r.pool.QueryRow(ctx, accountByName, username).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Once, &hash, &factor)
+	err := r.pool.QueryRow(ctx, accountByName, username).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Officer, &who.Once, &hash, &factor)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return Identity{}, fmt.Errorf("sign in: %w", err)
 	}
@@ -235,12 +235,12 @@ func (r *Room) Identify(req *http.Request) (Identity, error) {
 const byHash = `
 WITH s AS (SELECT account, seen_at, by FROM session WHERE hash = $1 AND expires_at > now() AND seen_at > now() - $2::interval),
      t AS (SELECT account, scope FROM token WHERE hash = $1 AND (expires_at IS NULL OR expires_at > now()))
-SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, ''), a.once, t.scope, COALESCE(s.seen_at < now() - $3::interval, false),
+SELECT a.id, a.username, a.name, a.role, COALESCE(a.department, ''), COALESCE(a.grid, ''), COALESCE(a.officer, ''), a.once, t.scope, COALESCE(s.seen_at < now() - $3::interval, false),
     COALESCE(s.by = 'password' AND a.role = ANY($4) AND NOT EXISTS (SELECT FROM factor AS f WHERE f.account = a.id AND f.confirmed_at IS NOT NULL), false)
 FROM account AS a LEFT JOIN s ON s.account = a.id LEFT JOIN t ON t.account = a.id
 WHERE a.active AND (s.account IS NOT NULL OR t.account IS NOT NULL)
 UNION ALL
-SELECT 0, name, name, 'wall', '', '', false, NULL, false, false FROM device WHERE hash = $1
+SELECT 0, name, name, 'wall', '', '', '', false, NULL, false, false FROM device WHERE hash = $1
 LIMIT 1`
 
 // find looks a token up; good answers are kept for a few seconds, so that a burst of reports does not ask each time.
@@ -255,7 +255,7 @@ func (r *Room) find(ctx context.Context, token string) (Identity, error) {
 	}
 	var who Identity
 	var unseen bool
-	err := r.pool.QueryRow(ctx, byHash, sum[:], IdleTTL, seenEvery, r.FactorRoles).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Once, &who.Scope, &unseen, &who.Bare)
+	err := r.pool.QueryRow(ctx, byHash, sum[:], IdleTTL, seenEvery, r.FactorRoles).Scan(&who.Account, &who.Username, &who.Name, &who.Role, &who.Department, &who.Grid, &who.Officer, &who.Once, &who.Scope, &unseen, &who.Bare)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Identity{}, ErrNobody
 	}
@@ -287,14 +287,15 @@ type Account struct {
 	Password   string // empty: no sign-in by password
 	Department string
 	Grid       string
+	Officer    string // code of the roster; empty: none
 }
 
 const upsertAccount = `
-INSERT INTO account (username, name, role, password, department, grid)
-VALUES ($1, $2, $3, NULLIF($4, ''), NULLIF($5, ''), NULLIF($6, ''))
+INSERT INTO account (username, name, role, password, department, grid, officer)
+VALUES ($1, $2, $3, NULLIF($4, ''), NULLIF($5, ''), NULLIF($6, ''), NULLIF($7, ''))
 ON CONFLICT (username) DO UPDATE
 SET name = EXCLUDED.name, role = EXCLUDED.role, password = COALESCE(EXCLUDED.password, account.password),
-    once = account.once AND EXCLUDED.password IS NULL, department = EXCLUDED.department, grid = EXCLUDED.grid, active = true`
+    once = account.once AND EXCLUDED.password IS NULL, department = EXCLUDED.department, grid = EXCLUDED.grid, officer = EXCLUDED.officer, active = true`
 
 // SaveAccount makes an account or changes the one of that username; an empty password leaves the old one.
 func (r *Room) SaveAccount(ctx context.Context, a Account) error {
@@ -311,7 +312,7 @@ func (r *Room) SaveAccount(ctx context.Context, a Account) error {
 			return err
 		}
 	}
-	if _, err := r.pool.Exec(ctx, upsertAccount, a.Username, a.Name, a.Role, hash, a.Department, a.Grid); err != nil {
+	if _, err := r.pool.Exec(ctx, upsertAccount, a.Username, a.Name, a.Role, hash, a.Department, a.Grid, a.Officer); err != nil {
 		return fmt.Errorf("save account %s: %w", a.Username, err)
 	}
 	return nil

@@ -136,7 +136,7 @@ func (s *Server) routes() []route {
 		{"DELETE /api/v1/sessions", access.SessionRead, s.revokeOthers, "End all of them but the one that asks"},
 		{"DELETE /api/v1/sessions/{id}", access.SessionRead, s.revokeSession, "End one of them"},
 
-		{"GET /api/v1/cases", access.CaseRead, s.listCases, "List cases: state, open, grid, bbox, priority, light, flow, camera, fell_due (in the last 30 days), since, q, limit, after"},
+		{"GET /api/v1/cases", access.CaseRead, s.listCases, "List cases: state, open, grid, bbox, priority, light, flow, camera, mine (tasks of one's own), fell_due (in the last 30 days), since, q, limit, after"},
 		{"POST /api/v1/cases", access.CaseReport, s.reportCase, "Report a case; Idempotency-Key makes a repeated report the same report"},
 		{"GET /api/v1/cases/{id}", access.CaseRead, s.getCase, "One case with the moves that are permitted to the caller"},
 		{"POST /api/v1/cases/{id}/reporter", access.ReporterRead, s.reporter, "Who reported a case, in full, to who says what for: {purpose: call_back, verify, answer, complaint or law}; it is on the audit first"},
@@ -154,6 +154,7 @@ func (s *Server) routes() []route {
 		{"GET /api/v1/catalogue/bridge", access.CaseRead, s.bridge, "What the classes of one edition are in another, and which are unmapped: from, to"},
 		{"GET /api/v1/catalogue/coverage", access.CaseRead, s.catalogueCoverage, "Which department answers for each class in each grid below one: grid"},
 		{"PUT /api/v1/catalogue/duties", access.CatalogueManage, s.assignDuty, "Say who answers for a class in a grid and below it: {class, grid, department}; grid empty: everywhere; department empty: the grid above says"},
+		{"PUT /api/v1/duty", access.CatalogueManage, s.setDuty, "Say who is on duty: {officer or department: code, on_duty}; what lies with one who is off goes to who stands in, and back"},
 		{"GET /api/v1/departments", access.CaseRead, s.departments, "The departments that cases go to"},
 		{"GET /api/v1/officers/duty", access.CaseRead, s.officersOnDuty, "The officers on duty: post and grid, nobody's name"},
 		{"GET /api/v1/situation", access.CaseRead, s.situation, "The numbers of the wall"},

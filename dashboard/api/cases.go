@@ -166,6 +166,18 @@ func (s *Server) listCases(w http.ResponseWriter, r *http.Request, who access.Id
 		}
 		f.Open = &open
 	}
+	if text := q.Get("mine"); text != "" {
+		mine, err := strconv.ParseBool(text)
+		if err != nil {
+			return badRequest("query_invalid", "参数 mine 应为 true 或 false", "query parameter mine is true or false")
+		}
+		if mine && who.Officer == "" {
+			return badRequest("no_officer", "本账号未与花名册中的网格员关联，没有个人任务", "this account is nobody's of the roster: it has no tasks of its own")
+		}
+		if mine {
+			f.Officer = who.Officer
+		}
+	}
 	if text := q.Get("fell_due"); text != "" {
 		if f.FellDue, err = strconv.ParseBool(text); err != nil {
 			return badRequest("query_invalid", "参数 fell_due 应为 true 或 false", "query parameter fell_due is true or false")
@@ -400,6 +412,25 @@ func (s *Server) departments(w http.ResponseWriter, r *http.Request, _ access.Id
 		return err
 	}
 	return writeJSON(w, map[string]any{"departments": list})
+}
+
+func (s *Server) setDuty(w http.ResponseWriter, r *http.Request, _ access.Identity) error {
+	var in struct {
+		Officer    string `json:"officer"`
+		Department string `json:"department"`
+		OnDuty     *bool  `json:"on_duty"`
+	}
+	if err := decode(w, r, 1<<10, &in); err != nil {
+		return err
+	}
+	if (in.Officer == "") == (in.Department == "") || in.OnDuty == nil {
+		return badRequest("duty_invalid", "请给出 officer 或 department 之一，以及 on_duty", "give officer or department, one of them, and on_duty")
+	}
+	if err := s.Roster.SetDuty(r.Context(), in.Officer, in.Department, *in.OnDuty); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 func (s *Server) officersOnDuty(w http.ResponseWriter, r *http.Request, _ access.Identity) error {

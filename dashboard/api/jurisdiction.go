@@ -77,6 +77,7 @@ var scopes = map[string]scope{
 	"GET /api/v1/catalogue/coverage":   everywhere,
 	"PUT /api/v1/catalogue/duties":     everywhere,
 	"GET /catalogue":                   everywhere,
+	"PUT /api/v1/duty":                 everywhere,
 	"GET /api/v1/departments":          everywhere,
 	"GET /api/v1/officers/duty":        everywhere, // posts and grids; no person
 	"GET /api/v1/situation":            everywhere, // counts; no case and no person

@@ -27,6 +27,7 @@ import (
 	"gridwall/dashboard/live"
 	"gridwall/dashboard/persons"
 	"gridwall/dashboard/ptz"
+	"gridwall/dashboard/roster"
 	"gridwall/dashboard/wall"
 	"gridwall/geo/basemap"
 	"gridwall/geo/crs"
@@ -265,7 +266,7 @@ func (s *Server) explain(err error) (status int, code string, words said, standi
 		return http.StatusServiceUnavailable, "basemap_away", said{"底图服务没有给出图片", "the server of the base map gave no picture"}, nil
 	case errors.Is(err, basemap.ErrNoTile):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
-	case errors.Is(err, persons.ErrNotFound), errors.Is(err, cases.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),
+	case errors.Is(err, persons.ErrNotFound), errors.Is(err, cases.ErrNotFound), errors.Is(err, roster.ErrNotFound), errors.Is(err, alarms.ErrNotFound), errors.Is(err, cameras.ErrNotFound), errors.Is(err, wall.ErrNotFound), errors.Is(err, tile.ErrNoLayer), errors.Is(err, tile.ErrNoTile), errors.Is(err, layers.ErrNoLayer),
 		errors.Is(err, whep.ErrNoSession), errors.Is(err, hls.ErrNoFile), errors.Is(err, errNoRoute):
 		return http.StatusNotFound, "not_found", said{"没有找到", "not found"}, nil
 	case errors.As(err, &method):

@@ -85,6 +85,7 @@ type Case struct {
 	Light          Light      `json:"light,omitempty"` // as of the answer; in the log only once it is frozen
 	Version        int        `json:"version"`
 	Parent         *int64     `json:"parent,omitempty"`          // the case that this is a part of
+	Officer        *string    `json:"officer,omitempty"`         // whose task it is, by the roster's code
 	MergedInto     *int64     `json:"merged_into,omitempty"`     // the case that answers for this one
 	Supervised     bool       `json:"supervised,omitempty"`      // 督办
 	Exempt         bool       `json:"exempt,omitempty"`          // 申诉成立: statistics leave it out

@@ -294,7 +294,7 @@ ORDER BY m.case_id, m.n`
 	updateCase = `
 UPDATE case_file
 SET state = $2, department = $3, rating = $4, returns = $5, light = $6, open = $7, closed_at = $8, updated_at = $9, version = $10,
-    supervised = $11, exempt = $12, suspended_until = $13, merged_into = $14, fields = $15, lines = COALESCE($16::text[], '{}')
+    supervised = $11, exempt = $12, suspended_until = $13, merged_into = $14, fields = $15, lines = COALESCE($16::text[], '{}'), officer = $17
 WHERE id = $1`
 	insertMove = `
 INSERT INTO case_move (case_id, n, move, from_state, to_state, at, account, role, note, department, rating)
@@ -312,7 +312,7 @@ WHERE case_id = $1 AND stage = $2 AND ended_at IS NULL`
 	tellReporters = `
 INSERT INTO case_answer (case_id, told_by, n, at, zh, en)
 SELECT id, $1, $2, $3, $4, $5 FROM case_file WHERE id = $1 OR merged_into = $1`
-	partOf = `UPDATE case_file SET parent = $2, department = $3, lines = $4 WHERE id = $1`
+	partOf = `UPDATE case_file SET parent = $2, department = $3, lines = COALESCE($4::text[], '{}'), officer = $5 WHERE id = $1`
 )
 
 // takeMoves is the clerk of moves. Two moves of one case in one batch are decided one after the other.
@@ -322,8 +322,20 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 	var keys, photos, departments []string
 	var targets []int64
 	parts := 0
+	set := r.flows.Load()
+	sent := map[int64]string{} // whom a case's task is for
+	stands := map[int64]standIn{}
+	handed := false
 	for _, e := range entries {
 		in := e.Ask.(*moving)
+		if set.any(in.act.Move, func(m Move) bool { return m.does.sends != "" }) {
+			parts++
+			ask.Queue(nearestFor, in.id).Query(func(rows pgx.Rows) error { return collect(rows, sent) })
+		}
+		if set.any(in.act.Move, func(m Move) bool { return m.does.standIn }) {
+			ask.Queue(standInFor, in.id).Query(func(rows pgx.Rows) error { return readStandIn(rows, stands) })
+		}
+		handed = handed || set.any(in.act.Move, func(m Move) bool { return m.Needs.Department || m.does.claim || m.does.standIn })
 		ids = append(ids, in.id)
 		if departments = append(departments, in.act.Departments...); in.who.Department != "" {
 			departments = append(departments, in.who.Department)
@@ -353,6 +365,9 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 	ask.Queue(historyOf, ids).Query(func(rows pgx.Rows) error { return addHistory(rows, past) })
 	open := map[int64]int{} // parts of a case
 	ask.Queue(openPartsOf, ids).Query(func(rows pgx.Rows) error { return collect(rows, open) })
+	if handed {
+		r.askFollowers(ask, ids, files)
+	}
 	free := map[int64]bool{} // cases that another may be merged into
 	if len(targets) > 0 {
 		ask.Queue(targetsOf, targets).Query(func(rows pgx.Rows) error { return collect(rows, free) })
@@ -418,6 +433,7 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 			if e.Err = errors.Join(lacks(flow, move, in.act), stored.usable(in.who, in.pictures)); e.Err != nil {
 				continue
 			}
+			with := deref(c.Department)
 			if name, ok := names[in.act.Department]; move.Needs.Department && !ok {
 				e.Err = invalid("unknown_department", fmt.Sprintf("没有部门 %s", in.act.Department), fmt.Sprintf("there is no department %q", in.act.Department))
 				continue
@@ -430,6 +446,11 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 				c.Department, c.DepartmentName = &code, &name
 				c.show(code)
 			}
+			if move.does.standIn {
+				if e.Err = stands[c.ID].take(c, &in.act); e.Err != nil {
+					continue
+				}
+			}
 			if e.Err = brings(move, c, in.act, free); e.Err != nil {
 				continue
 			}
@@ -440,6 +461,12 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 				open[c.ID] += len(in.act.Departments)
 				c.show(in.act.Departments...)
 			}
+			if move.does.sends != "" {
+				if e.Err = r.sendTask(b, e, move, c, in, sent[c.ID], &numbers); e.Err != nil {
+					continue
+				}
+				open[c.ID]++
+			}
 			if in.merged = nil; move.does.merge {
 				for _, id := range slices.Sorted(maps.Keys(files)) {
 					if f := files[id]; f.MergedInto != nil && *f.MergedInto == c.ID {
@@ -447,6 +474,7 @@ func (r *Room) takeMoves(ask *pgx.Batch, entries []*live.Entry) func(*live.Batch
 					}
 				}
 			}
+			r.follow(b, e, c, with, files)
 			r.apply(b, e, flow, move, c, len(past[c.ID])+1, in, stored)
 			if !c.open {
 				delete(free, c.ID)
@@ -468,7 +496,7 @@ func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, 
 	now := r.clock.Now()
 	before, act := c.State, in.act
 	c.State, c.UpdatedAt, c.Version = cmp.Or(m.To, c.State), now, c.Version+1
-	if !m.Needs.Department {
+	if !m.Needs.Department && !m.does.standIn {
 		act.Department = ""
 	}
 	r.change(b, e, flow, &m, c, in, now)
@@ -485,7 +513,7 @@ func (r *Room) apply(b *live.Batch, e *live.Entry, flow *Flow, m Move, c *Case, 
 		c.open, c.ClosedAt = false, &now
 	}
 	b.Queue(updateCase, c.ID, c.State, c.Department, c.Rating, c.Returns, c.frozen, c.open, c.ClosedAt, now, c.Version,
-		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto, c.Fields, c.Lines)
+		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto, c.Fields, c.Lines, c.Officer)
 	note := strings.TrimSpace(act.Note)
 	b.Queue(insertMove, c.ID, n, m.Move, before, c.State, now, in.who.Account, in.who.Role, note, act.Department, act.Rating)
 	told := madeNow{Move: m.Move, From: &before, To: c.State, By: By{in.who.Name, in.who.Role}, At: now, Rating: act.Rating, Stopped: stopped}

@@ -74,13 +74,21 @@ func (r *Room) makeDue(ctx context.Context) error {
 			if !now || !slices.Contains(m.From, c.state) {
 				continue
 			}
-			_, _, err := r.Move(ctx, c.id, System, Act{Move: m.Move})
-			var refused *RefusedError
-			if err != nil && !errors.As(err, &refused) {
+			if err := r.moveDue(ctx, c.id, m.Move); err != nil {
 				return err
 			}
 			break
 		}
 	}
-	return nil
+	return r.standInDue(ctx)
+}
+
+// moveDue makes a move of the engine; where the flow refuses it another was first.
+func (r *Room) moveDue(ctx context.Context, id int64, move string) error {
+	_, _, err := r.Move(ctx, id, System, Act{Move: move})
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return nil
+	}
+	return err
 }

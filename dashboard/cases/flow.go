@@ -60,7 +60,7 @@ type Move struct {
 	Who   []access.Role `json:"who"`
 	Needs Needs         `json:"needs"`
 	Third string        `json:"third,omitempty"` // where the third return of a case leads
-	Auto  string        `json:"auto,omitempty"`  // when the engine makes it: overdue STAGE, subcases closed, until
+	Auto  string        `json:"auto,omitempty"`  // when the engine makes it: overdue STAGE, subcases closed, until, absent
 
 	does  does
 	when  []guard
@@ -438,11 +438,15 @@ func (f *Flow) move(m moveFile) (Move, error) {
 		return fault("it opens sub-cases and must need departments")
 	case move.does.merge && !move.Needs.Case:
 		return fault("it merges and must need case")
-	case move.Auto != "" && (len(m.Needs) > 0 || move.does.opens != ""):
+	case move.does.opens != "" && move.does.sends != "":
+		return fault("it opens sub-cases for departments or sends one to an officer, not both")
+	case move.does.standIn != (move.Auto == "absent"):
+		return fault("stand in is what the engine does, and all that it does, where one is absent: say both, or neither")
+	case move.Auto != "" && (len(m.Needs) > 0 || move.does.opens != "" || move.does.sends != ""):
 		return fault("what the engine makes by itself can need nothing and open nothing")
 	}
-	if move.does.opens != "" {
-		f.opens = append(f.opens, opening{move.does.opens, m.line})
+	if part := move.does.opens + move.does.sends; part != "" {
+		f.opens = append(f.opens, opening{part, m.line})
 	}
 	return move, nil
 }

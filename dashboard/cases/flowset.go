@@ -17,7 +17,7 @@ import (
 type flowSet struct {
 	newest   map[string]*Flow
 	editions map[string]map[int]*Flow
-	autos    []string // states in which the engine may have something to do
+	autos    []string // states in which the engine may have something to do, whoever is absent
 }
 
 // newFlowSet puts flows together and checks what they say of each other.
@@ -46,7 +46,7 @@ func newFlowSet(flows []*Flow) (*flowSet, error) {
 		}
 		for _, m := range f.Moves {
 			for _, state := range m.From {
-				autos[state] = autos[state] || m.Auto != ""
+				autos[state] = autos[state] || m.Auto != "" && m.Auto != "absent"
 			}
 		}
 	}
@@ -56,6 +56,18 @@ func newFlowSet(flows []*Flow) (*flowSet, error) {
 		}
 	}
 	return set, nil
+}
+
+// any says whether a move of that name does, in some flow: before the case is read it is not known in which.
+func (s *flowSet) any(move string, is func(Move) bool) bool {
+	for _, editions := range s.editions {
+		for _, f := range editions {
+			if m, ok := f.find(move); ok && is(m) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // line is that of the file which begins with a word, from 1.

@@ -18,6 +18,8 @@ type does struct {
 	merge     bool     // the reporter is answered by the case that this one is merged into
 	extend    []string // 延期: one original limit more for these clocks
 	opens     string   // a sub-case of this flow for every department
+	sends     string   // a sub-case of this flow for the nearest officer on duty
+	standIn   bool     // 代办: who stands in for the one that is off duty has it from now on
 }
 
 // opening is a line that opens sub-cases of a flow.
@@ -45,8 +47,12 @@ func (m *Move) readDoes(list []string) error {
 			m.does.extend = append(m.does.extend, arg)
 		case word == "open" && arg != "":
 			m.does.opens = arg
+		case word == "send" && arg != "":
+			m.does.sends = arg
+		case text == "stand in":
+			m.does.standIn = true
 		default:
-			return fmt.Errorf("it cannot do %q: return, rework, claim, supervise, exempt, merge, extend CLOCK or open FLOW", text)
+			return fmt.Errorf("it cannot do %q: return, rework, claim, supervise, exempt, merge, stand in, extend CLOCK, open FLOW or send FLOW", text)
 		}
 	}
 	return nil
@@ -98,8 +104,8 @@ func (f *Flow) checkStages(files []moveFile) error {
 		}
 		if stage, ok := strings.CutPrefix(m.Auto, "overdue "); ok {
 			named = append(named, stage)
-		} else if m.Auto != "" && m.Auto != "subcases closed" && m.Auto != "until" {
-			return &FlowError{Line: files[i].line, What: fmt.Sprintf("move %s: the engine cannot make it on %q: overdue CLOCK, subcases closed or until", m.Move, m.Auto)}
+		} else if m.Auto != "" && m.Auto != "subcases closed" && m.Auto != "until" && m.Auto != "absent" {
+			return &FlowError{Line: files[i].line, What: fmt.Sprintf("move %s: the engine cannot make it on %q: overdue CLOCK, subcases closed, until or absent", m.Move, m.Auto)}
 		}
 		for _, stage := range named {
 			if !slices.ContainsFunc(f.clocks, func(k flowClock) bool { return k.stage == stage }) {

@@ -33,7 +33,9 @@ INSERT INTO grid (code, parent, level, name, geom, label) VALUES
     ('150621901', NULL, 'street', '试验街道', ST_Multi(ST_MakeEnvelope(110.00, 40.40, 110.02, 40.41, 4326)), ST_SetSRID(ST_MakePoint(110.01, 40.405), 4326)),
     ('150621901001001', '150621901', 'grid', '一网格', ST_Multi(ST_MakeEnvelope(110.00, 40.40, 110.01, 40.41, 4326)), ST_SetSRID(ST_MakePoint(110.005, 40.405), 4326)),
     ('150621901001002', '150621901', 'grid', '二网格', ST_Multi(ST_MakeEnvelope(110.01, 40.40, 110.02, 40.41, 4326)), ST_SetSRID(ST_MakePoint(110.015, 40.405), 4326));
-INSERT INTO department (code, name) VALUES ('D01', '环卫局'), ('D02', '城管局'), ('D03', '安监局')`
+INSERT INTO department (code, name) VALUES ('D01', '环卫局'), ('D02', '城管局'), ('D03', '安监局');
+UPDATE department SET stand_in = CASE code WHEN 'D01' THEN 'D02' ELSE 'D01' END;
+INSERT INTO officer (code, name, grid, stand_in, on_duty) VALUES ('W1', '甲', '150621901001001', 'W2', true), ('W2', '乙', '150621901001002', 'W1', true)`
 
 // openRoom is a room on a database of its own with its writer running; the clock stands at the beginning of a working day.
 func openRoom(t *testing.T) *Room {
@@ -71,10 +73,13 @@ func people(t *testing.T, pool *pgxpool.Pool) (all []access.Identity) {
 		if role == access.Department {
 			a.Department = []string{"D01", "D02"}[i%2]
 		}
+		if role == access.Officer {
+			a.Officer = []string{"W1", "W2"}[i%2]
+		}
 		if err := room.SaveAccount(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
-		who := access.Identity{Username: a.Username, Name: a.Name, Role: role, Department: a.Department}
+		who := access.Identity{Username: a.Username, Name: a.Name, Role: role, Department: a.Department, Officer: a.Officer}
 		if err := pool.QueryRow(t.Context(), `SELECT id FROM account WHERE username = $1`, a.Username).Scan(&who.Account); err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +199,7 @@ func (w *crowd) steps(ctx context.Context, c *Case, f *Flow, n int, random *rand
 			continue
 		}
 		c = after
-		if m.does.opens == "" {
+		if m.does.opens+m.does.sends == "" {
 			continue
 		}
 		rows, err := w.pool.Query(ctx, `SELECT`+columns+from+` WHERE c.parent = $1 AND c.open`, c.ID)
@@ -302,12 +307,12 @@ func fold(all map[int64]*record, kind string, data []byte) error {
 	}
 	r := all[c.ID]
 	switch {
-	case (r == nil) != (kind == "case.reported"), (m == nil) != (kind == "case.merged"):
+	case (r == nil) != (kind == "case.reported"), (m == nil) != (kind == "case.merged" || kind == "case.followed"):
 		return fmt.Errorf("%s of case %d out of turn", kind, c.ID)
 	case r == nil:
 		r = &record{}
 		all[c.ID] = r
-	case kind == "case.moved" && *m.From != r.File.State, kind == "case.merged" && c.State != r.File.State:
+	case kind == "case.moved" && *m.From != r.File.State, m == nil && c.State != r.File.State:
 		return fmt.Errorf("%s of case %d: it was in %s", kind, c.ID, r.File.State)
 	}
 	if c.Version != r.File.Version+1 {
@@ -438,6 +443,13 @@ func TestTheRowsRebuiltFromTheLogAreTheStoredOnes(t *testing.T) {
 					t.Errorf("walk %d: %v", i, err)
 					return
 				}
+				if i%50 == 0 { // who comes on duty and who goes
+					if _, err := r.pool.Exec(t.Context(), []string{
+						`UPDATE department SET on_duty = NOT on_duty WHERE code = 'D01'`, `UPDATE officer SET on_duty = NOT on_duty WHERE code = 'W1'`}[i/50%2]); err != nil {
+						t.Error(err)
+						return
+					}
+				}
 				if i%100 == 0 {
 					if err := r.makeDue(t.Context()); err != nil {
 						t.Error(err)
@@ -471,7 +483,7 @@ func TestTheRowsRebuiltFromTheLogAreTheStoredOnes(t *testing.T) {
 	}
 	stored := w.stored(t)
 	options := gocmp.Options{gocmp.AllowUnexported(Case{})}
-	differing, resumed, extended := 0, 0, 0
+	differing, resumed, extended, sent, stoodIn := 0, 0, 0, 0, 0
 	for id := range stored {
 		for _, k := range stored[id].Clocks {
 			if k.PausedS > 0 {
@@ -479,6 +491,14 @@ func TestTheRowsRebuiltFromTheLogAreTheStoredOnes(t *testing.T) {
 			}
 			if k.Extended > 0 {
 				extended++
+			}
+		}
+		if stored[id].File.Officer != nil {
+			sent++
+		}
+		for _, m := range stored[id].Moves {
+			if m.Move == "stand_in" {
+				stoodIn++
 			}
 		}
 		if logged[id] == nil {
@@ -504,7 +524,10 @@ func TestTheRowsRebuiltFromTheLogAreTheStoredOnes(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d clocks went on after a pause, %d were extended", resumed, extended)
+	t.Logf("%d clocks went on after a pause, %d were extended; %d tasks of officers, %d times one stood in", resumed, extended, sent, stoodIn)
+	if sent == 0 || stoodIn == 0 {
+		t.Errorf("%d tasks of officers, %d times one stood in: the walks have not met them", sent, stoodIn)
+	}
 	if *walks >= 10_000 && (resumed == 0 || extended == 0) {
 		t.Errorf("%d clocks went on after a pause, %d were extended: the walks have not come far", resumed, extended)
 	}

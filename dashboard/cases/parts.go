@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"gridwall/dashboard/access"
 	"gridwall/dashboard/live"
 )
 
@@ -60,51 +61,67 @@ func brings(m Move, c *Case, act Act, free map[int64]bool) error {
 
 // openParts opens a sub-case for every department of the act. Their events come before that of the move.
 func (r *Room) openParts(b *live.Batch, e *live.Entry, m Move, parent *Case, in *moving, names map[string]string, numbers *partNumbers) error {
-	flow := r.flows.Load().newest[m.does.opens]
-	now := r.clock.Now()
 	departments := slices.Compact(slices.Sorted(slices.Values(in.act.Departments)))
-	for _, code := range departments {
-		if _, ok := names[code]; !ok {
+	parts := make([]*Case, len(departments))
+	for i, code := range departments {
+		name, ok := names[code]
+		if !ok {
 			return invalid("unknown_department", fmt.Sprintf("没有部门 %s", code), fmt.Sprintf("there is no department %q", code))
 		}
+		parts[i] = &Case{Department: &code, DepartmentName: &name}
+		parts[i].show(code)
+		if parent.Department != nil {
+			parts[i].show(*parent.Department)
+		}
 	}
+	return r.open(b, e, m.does.opens, parent, parts, in.who, numbers)
+}
+
+// sendTask opens a sub-case for an officer: no department sees it.
+func (r *Room) sendTask(b *live.Batch, e *live.Entry, m Move, parent *Case, in *moving, officer string, numbers *partNumbers) error {
+	if officer == "" {
+		return invalid("nobody_on_duty", "没有当班的网格员可派：请核对排班和网格员账号", "no officer on duty has an account and may go there: see who is on duty, and whose accounts there are")
+	}
+	return r.open(b, e, m.does.sends, parent, []*Case{{Officer: &officer}}, in.who, numbers)
+}
+
+// open makes sub-cases of the parts, which say whose they are and who sees them.
+func (r *Room) open(b *live.Batch, e *live.Entry, of string, parent *Case, parts []*Case, who access.Identity, numbers *partNumbers) error {
+	flow := r.flows.Load().newest[of]
+	now := r.clock.Now()
 	prefix := r.prefix(deref(parent.Grid), now)
-	if numbers.last["S"+prefix]+len(departments) > lastSerial-serial {
+	if numbers.last["S"+prefix]+len(parts) > lastSerial-serial {
 		return fmt.Errorf("case number: more than %d sub-cases in one day", lastSerial-serial)
 	}
 	var rows reportRows
-	var lines [][]string
-	for _, code := range departments {
-		name := names[code]
+	for _, part := range parts {
 		numbers.last["S"+prefix]++
 		c := *parent
+		c.Officer, c.Department, c.DepartmentName, c.Lines = part.Officer, part.Department, part.DepartmentName, nil
+		c.show(slices.Concat(flow.seenBy, part.Lines)...)
 		c.ID, c.Number = numbers.ids[0], fmt.Sprintf("%s%05d", prefix, lastSerial+1-numbers.last["S"+prefix])
 		numbers.ids = numbers.ids[1:]
-		c.Flow, c.FlowEdition, c.State, c.Version, c.Parent, c.Department, c.DepartmentName = flow.Flow, flow.Edition, flow.Start.To, 1, &parent.ID, &code, &name
+		c.Flow, c.FlowEdition, c.State, c.Version, c.Parent = flow.Flow, flow.Edition, flow.Start.To, 1, &parent.ID
 		c.ReportedAt, c.UpdatedAt, c.ClosedAt, c.open, c.frozen, c.Rating, c.Returns = now, now, nil, true, nil, nil, 0
 		c.Supervised, c.Exempt, c.SuspendedUntil, c.MergedInto, c.Fields = false, false, nil, nil, nil
 		c.Photos, c.Clocks = []Photo{}, []Clock{}
-		c.Lines = flow.seenBy
-		c.show(code)
-		if parent.Department != nil {
-			c.show(*parent.Department)
-		}
-		lines = append(lines, c.Lines)
 		r.startClocks(flow, &c, "", now, func(k Clock) { rows.clock(&c, k) })
 		r.name(&c)
-		rows.add(&c, &reporting{who: in.who, flow: flow}, 0, now)
-		d := live.Draft{Type: "case.reported", At: now, Data: change{&c, madeNow{Move: flow.Start.Move, To: c.State, By: By{in.who.Name, in.who.Role}, At: now}}}
+		rows.add(&c, &reporting{who: who, flow: flow}, 0, now)
+		*part = c
+		d := live.Draft{Type: "case.reported", At: now, Data: change{&c, madeNow{Move: flow.Start.Move, To: c.State, By: By{who.Name, who.Role}, At: now}}}
 		d.Grid = deref(c.Grid)
 		b.Append(e, d)
 	}
 	rows.queue(b, map[string]int{"S" + prefix: numbers.last["S"+prefix]})
-	for i, id := range rows.ids {
-		b.Queue(partOf, id, parent.ID, departments[i], lines[i])
+	for _, part := range parts {
+		b.Queue(partOf, part.ID, parent.ID, part.Department, part.Lines, part.Officer)
 	}
 	return nil
 }
 
-// redirected is the data of case.merged: what was merged into a case before goes where that case goes.
+// redirected is the data of case.merged and case.followed: what was merged into a case before, or is a part of it, goes where that
+// case goes.
 type redirected struct {
 	Case *Case `json:"case"`
 }

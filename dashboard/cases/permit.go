@@ -61,6 +61,9 @@ func (f *Flow) permit(m Move, c *Case, history []did, who access.Identity) *Refu
 	if who.Role == access.Department && !m.does.claim && (c.Department == nil || *c.Department != who.Department) {
 		return refuse(true, "案件已派遣给其他部门", "the case is with another department")
 	}
+	if c.Officer != nil && (who.Role == access.Officer || who.Role == access.Specialist) && who.Officer != *c.Officer {
+		return refuse(true, "任务派给了其他网格员", "it is the task of another officer")
+	}
 	for _, a := range f.apart {
 		mine, theirs := a.one, a.other
 		if slices.Contains(theirs, m.Move) {

@@ -20,7 +20,7 @@ const columns = `
     c.id, c.number, c.flow, c.flow_edition, c.state, c.priority, c.class, c.class_edition, c.condition, c.title, c.description,
     c.address, ST_X(c.geom), ST_Y(c.geom), c.grid, c.department, d.name, c.camera, c.reported_at, c.updated_at, c.closed_at,
     c.rating, c.returns, c.light, c.open, c.version,
-    c.parent, c.merged_into, c.supervised, c.exempt, c.suspended_until, NULLIF(c.lines, '{}'), c.fields`
+    c.parent, c.merged_into, c.supervised, c.exempt, c.suspended_until, NULLIF(c.lines, '{}'), c.fields, c.officer`
 
 const from = `
 FROM case_file AS c LEFT JOIN department AS d ON d.code = c.department`
@@ -30,7 +30,7 @@ func scan(row pgx.CollectableRow) (*Case, error) {
 	err := row.Scan(&c.ID, &c.Number, &c.Flow, &c.FlowEdition, &c.State, &c.Priority, &c.Class, &c.ClassEdition, &c.Condition, &c.Title, &c.Description,
 		&c.Address, &c.Location.Lon, &c.Location.Lat, &c.Grid, &c.Department, &c.DepartmentName, &c.Camera, &c.ReportedAt, &c.UpdatedAt, &c.ClosedAt,
 		&c.Rating, &c.Returns, &c.frozen, &c.open, &c.Version,
-		&c.Parent, &c.MergedInto, &c.Supervised, &c.Exempt, &c.SuspendedUntil, &c.Lines, &c.Fields)
+		&c.Parent, &c.MergedInto, &c.Supervised, &c.Exempt, &c.SuspendedUntil, &c.Lines, &c.Fields, &c.Officer)
 	c.ReportedAt, c.UpdatedAt = c.ReportedAt.UTC(), c.UpdatedAt.UTC()
 	for _, at := range []*time.Time{c.ClosedAt, c.SuspendedUntil} {
 		if at != nil {
@@ -55,6 +55,7 @@ type Filter struct {
 	IDs        []int64   // of these
 	Camera     string    // reported from its picture
 	FellDue    bool      // in the last 30 days: what the situation's on_time counts
+	Officer    string    // whose task it is; empty: anyone's
 	Line       string    // shown to this department; empty: all
 	After      int64     // page: ids below this one
 	Limit      int
@@ -79,6 +80,7 @@ WHERE ($1::text[] IS NULL OR c.state = ANY($1))
       ELSE c.light END = ANY($10))
   AND ($13::bigint[] IS NULL OR c.id = ANY($13))
   AND ($17 = '' OR c.lines <> '{}' AND c.lines && ARRAY[$17, '*'])
+  AND ($18 = '' OR c.officer = $18)
 ORDER BY c.id DESC
 LIMIT $12`
 
@@ -106,7 +108,7 @@ func (r *Room) List(ctx context.Context, f Filter) (cases []*Case, seq, next int
 		if seq, err = live.Head(ctx, tx); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1, f.IDs, alone, f.Camera, f.FellDue, f.Line)
+		rows, err := tx.Query(ctx, list, f.States, f.Open, grids, box, f.Priorities, f.Flow, since, q, f.After, f.Lights, r.clock.Now(), f.Limit+1, f.IDs, alone, f.Camera, f.FellDue, f.Line, f.Officer)
 		if err != nil {
 			return err
 		}
@@ -247,6 +249,7 @@ type Full struct {
 	Matches  []Match     `json:"matches,omitempty"`  // what the lists that its flow names have for it
 	Repeat   int         `json:"repeat,omitempty"`   // a repeat place: so many of its class in 30 days
 	Officers []Nearest   `json:"officers,omitempty"` // on duty, the nearest first, for who may act
+	Assignee *Assignee   `json:"assignee,omitempty"` // whose task it is, for who may act
 	Advice   []Advised   `json:"advice,omitempty"`   // whom to dispatch it to, the best first, for who may
 }
 
@@ -257,6 +260,14 @@ type Part struct {
 	State      string  `json:"state"`
 	Department *string `json:"department"`
 	Open       bool    `json:"open"`
+	Officer    *string `json:"officer,omitempty"`
+	Flow       string  `json:"flow"`
+}
+
+// Assignee is the officer whose task a case is.
+type Assignee struct {
+	Name string `json:"name"`
+	Post string `json:"post"`
 }
 
 // Answer is what the reporter was told.
@@ -319,6 +330,12 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 			return nil, err
 		}
 	}
+	if c.Officer != nil && who.May(access.CaseMove) {
+		full.Assignee = new(Assignee)
+		if err := r.pool.QueryRow(ctx, `SELECT name, post FROM officer WHERE code = $1`, *c.Officer).Scan(&full.Assignee.Name, &full.Assignee.Post); err != nil {
+			return nil, err
+		}
+	}
 	asked := false // for a department
 	if full.Matches, err = r.matches(ctx, flow, c, who.Department); err != nil {
 		return nil, err
@@ -348,7 +365,7 @@ func (r *Room) full(ctx context.Context, c *Case, who access.Identity) (*Full, e
 	return full, nil
 }
 
-const partsOf = `SELECT id, number, state, department, open FROM case_file WHERE parent = $1 ORDER BY id`
+const partsOf = `SELECT id, number, state, department, open, officer, flow FROM case_file WHERE parent = $1 ORDER BY id`
 
 const answersOf = `SELECT at, zh, en FROM case_answer WHERE case_id = $1 ORDER BY at, told_by, n`
 

@@ -2,6 +2,8 @@
 package roster
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -15,8 +17,10 @@ import (
 
 // Department is an office 职能部门.
 type Department struct {
-	Code string `json:"code"`
-	Name string `json:"name"`
+	Code    string  `json:"code"`
+	Name    string  `json:"name"`
+	OnDuty  bool    `json:"on_duty"`
+	StandIn *string `json:"stand_in"` // the code of the one that has its cases while it is off duty
 }
 
 // Officer is a grid officer as the grid's card shows him: the phone is masked.
@@ -36,7 +40,7 @@ func New(pool *pgxpool.Pool) *Room { return &Room{pool} }
 
 // Departments are all, by code.
 func (r *Room) Departments(ctx context.Context) ([]Department, error) {
-	rows, err := r.pool.Query(ctx, `SELECT code, name FROM department ORDER BY code`)
+	rows, err := r.pool.Query(ctx, `SELECT code, name, on_duty, stand_in FROM department ORDER BY code`)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +94,22 @@ func (r *Room) OnDuty(ctx context.Context) ([]Duty, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Duty])
 }
 
+// ErrNotFound says that there is no such officer or department.
+var ErrNotFound = errors.New("roster: not found")
+
+// SetDuty says whether an officer, or a department, is on duty. What lies with one who is off goes to who stands in.
+func (r *Room) SetDuty(ctx context.Context, officer, department string, on bool) error {
+	sql, code := `UPDATE officer SET on_duty = $2 WHERE code = $1`, officer
+	if department != "" {
+		sql, code = `UPDATE department SET on_duty = $2 WHERE code = $1`, department
+	}
+	done, err := r.pool.Exec(ctx, sql, code, on)
+	if err == nil && done.RowsAffected() == 0 {
+		err = ErrNotFound
+	}
+	return err
+}
+
 // Mask keeps the first three and the last four digits of a phone number: 138****1234.
 func Mask(phone string) string {
 	if len(phone) < 8 {
@@ -98,10 +118,18 @@ func Mask(phone string) string {
 	return phone[:3] + strings.Repeat("*", len(phone)-7) + phone[len(phone)-4:]
 }
 
-// ImportDepartments writes a CSV of code,name. It returns how many rows; an error names the line, and nothing is written.
+// ImportDepartments writes a CSV of code,name, or of code,name,stand_in,on_duty. It returns how many rows; an error names the
+// line, and nothing is written.
 func ImportDepartments(ctx context.Context, tx pgx.Tx, file io.Reader) (int, error) {
 	const upsert = `INSERT INTO department (code, name) VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET name = EXCLUDED.name`
-	return importCSV(ctx, tx, file, []string{"code", "name"}, upsert)
+	const upsertDuty = `
+INSERT INTO department (code, name, stand_in, on_duty) VALUES ($1, $2, NULLIF($3, ''), $4::text::boolean)
+ON CONFLICT (code) DO UPDATE SET name = EXCLUDED.name, stand_in = EXCLUDED.stand_in, on_duty = EXCLUDED.on_duty`
+	text := bufio.NewReader(file)
+	if head, _ := text.Peek(100); bytes.Contains(bytes.SplitN(head, []byte("\n"), 2)[0], []byte("stand_in")) {
+		return importCSV(ctx, tx, text, []string{"code", "name", "stand_in", "on_duty"}, upsertDuty)
+	}
+	return importCSV(ctx, tx, text, []string{"code", "name"}, upsert)
 }
 
 // ImportOfficers writes a CSV of code,name,post,phone,grid,stand_in,on_duty.

@@ -74,7 +74,7 @@ export const useCases = defineStore('cases', () => {
   watch(() => grids.grids, rename)
 
   function apply(event: LiveEvent): void {
-    if (event.type !== 'case.reported' && event.type !== 'case.moved') return
+    if (event.type !== 'case.reported' && event.type !== 'case.moved' && event.type !== 'case.followed') return
     const file = event.data.case
     if (isOpen(file)) files.value.set(file.id, file)
     else files.value.delete(file.id)

@@ -69,6 +69,8 @@ export interface Case {
   version: number
   parent?: number
   merged_into?: number
+  /** Whose task it is, by the roster's code. */
+  officer?: string
   supervised?: boolean
   exempt?: boolean
   suspended_until?: string
@@ -115,7 +117,9 @@ export interface CaseFile extends Case {
   reporter?: Reporter
   moves: Move[]
   refused: Refused[]
-  subcases?: { id: number; number: string; state: string; department: string | null; open: boolean }[]
+  subcases?: { id: number; number: string; flow: string; state: string; department: string | null; officer?: string; open: boolean }[]
+  /** The officer whose task it is. */
+  assignee?: { name: string; post: string }
   answers?: { at: string; text: Named }[]
   /** It may be merged into one of these: same class, 50 m, 24 h. */
   same?: { id: number; number: string; title: string; state: string; distance_m: number; grid: string | null }[]

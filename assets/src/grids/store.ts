@@ -109,6 +109,7 @@ export const useGrids = defineStore('grids', () => {
       case 'case.reported':
       case 'case.moved':
       case 'case.merged':
+      case 'case.followed':
       case 'alarm.changed':
       case 'alarm.flood':
       case 'wall.changed':

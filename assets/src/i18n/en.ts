@@ -269,6 +269,7 @@ const en: Messages = {
     repeat: 'Repeat place: {n} of this class within 50 m in 30 days',
     same: 'Known already? {number} {title}, {m} m away, within 24 h: it can be merged',
     officer: 'Nearby',
+    assignee: 'Assigned to',
     standsFor: '(for {name})',
     subcases: 'Parts',
     reporterShow: 'Show',

@@ -267,6 +267,7 @@ export default {
     repeat: '重复发生点：30 天内 50 米范围同类 {n} 起',
     same: '疑似重复：{m} 米处 24 小时内已有 {number} {title}，可并案',
     officer: '就近',
+    assignee: '任务人',
     standsFor: '（代 {name}）',
     subcases: '子案件',
     reporterShow: '查看',

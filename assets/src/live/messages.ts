@@ -51,7 +51,7 @@ interface Numbered {
 export type LiveEvent = Numbered &
   (
     | { type: 'case.reported' | 'case.moved'; data: { case: Case; move: MoveMade } }
-    | { type: 'case.merged'; data: { case: Case } }
+    | { type: 'case.merged' | 'case.followed'; data: { case: Case } }
     | {
         type: 'camera.state'
         data: { cameras: { id: string; state: CameraState; reason: Named | null; since: string }[] }
