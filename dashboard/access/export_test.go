@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -25,4 +26,9 @@ func Prices(r *Room) func() []string {
 		defer func() { told = nil }()
 		return told
 	}
+}
+
+// Fits takes a code of a confirmed factor, on a transaction or the pool.
+func (r *Room) Fits(ctx context.Context, q querier, account int, code string) error {
+	return r.fits(ctx, q, account, code, true)
 }

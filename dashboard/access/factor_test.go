@@ -117,6 +117,37 @@ func TestOfManyWithOneCodeOneComesIn(t *testing.T) {
 	}
 }
 
+// Both have read that the code was not used before; the row knows better than what the second has read.
+func TestACodeThatAnotherTakesAtTheSameMomentIsNotGood(t *testing.T) {
+	room, pool, _, secret, _ := factored(t)
+	code := access.CodeAt(secret, time.Now())
+	var account int
+	if err := pool.QueryRow(t.Context(), `SELECT account FROM factor`).Scan(&account); err != nil {
+		t.Fatal(err)
+	}
+	first, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Rollback(t.Context())
+	if err := room.Fits(t.Context(), first, account, code); err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error, 1)
+	go func() { second <- room.Fits(t.Context(), pool, account, code) }()
+	for waits := false; !waits; { // for the first one's row
+		if err := pool.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-second; !errors.Is(err, access.ErrWrongCode) {
+		t.Errorf("the second one with the same code: %v", err)
+	}
+}
+
 // Who knows the password does not get to try all codes: the right password between them forgives none of the wrong ones.
 func TestCodesAreTriedAFewTimesHoweverOftenThePasswordWasRight(t *testing.T) {
 	room, _, _, secret, _ := factored(t)
