@@ -536,3 +536,33 @@ func TestAFlowOfTheSiteWorksAfterAReloadAndRunningCasesKeepTheirEdition(t *testi
 	eventually(t, "the other node knows the flow", func() bool { return h.ask(access.Admin, "GET", "/api/v1/flows/noise", nil).code == 200 })
 	h.refuses(old, access.Operator, "close", nil, 409, "子案件")
 }
+
+func TestASumOfFewerThanFivePersonsIsHidden(t *testing.T) {
+	h := open(t)
+	picture := []map[string]string{{"kind": "before", "data": "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(photo(t))}}
+	for _, tc := range []struct {
+		people int64
+		want   string
+	}{{4, "null"}, {1, "5"}} { // 4, then 4 + 1
+		id := h.begin(access.Officer, "project", "修缮")
+		h.makes(id, access.Officer, "visit", map[string]any{"note": "走访", "photos": picture, "fields": map[string]int64{"people": tc.people}})
+		var answer struct {
+			Sums []struct {
+				Fields []struct {
+					Field string
+					Sum   json.RawMessage
+				}
+			}
+		}
+		h.must(access.Leader, "GET", "/api/v1/flows/project/sums", nil, &answer)
+		for _, f := range answer.Sums[0].Fields {
+			want := tc.want
+			if f.Field != "people" {
+				want = "0"
+			}
+			if string(f.Sum) != want {
+				t.Errorf("with %d more: %s is %s, want %s", tc.people, f.Field, f.Sum, want)
+			}
+		}
+	}
+}

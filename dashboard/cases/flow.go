@@ -107,6 +107,8 @@ type Field struct {
 	Field string `json:"field"`
 	Name  Text   `json:"name"`
 	Unit  string `json:"unit"` // CNY, m², … or empty: how many
+	// Persons are counted: a sum under five tells who they are, and is hidden.
+	Persons bool `json:"persons,omitempty"`
 }
 
 // Stage is a clock's name and words.
@@ -202,11 +204,12 @@ func (c *clockFile) UnmarshalYAML(n *yaml.Node) error {
 type fieldFile struct {
 	where
 	ZH, EN, Unit string
+	Persons      bool
 }
 
 func (f *fieldFile) UnmarshalYAML(n *yaml.Node) error {
 	type plain fieldFile
-	return f.decode(n, (*plain)(f), "zh en unit")
+	return f.decode(n, (*plain)(f), "zh en unit persons")
 }
 
 type ratingFile struct {
@@ -346,7 +349,7 @@ func (f *Flow) readFields(n *yaml.Node) error {
 		if !stageWord.MatchString(name) || file.ZH == "" || file.EN == "" || f.field(name) != nil {
 			return &FlowError{Line: n.Content[i].Line, What: fmt.Sprintf("field %q needs its words in zh and en, a name of a to z and _, and only one declaration", name)}
 		}
-		f.Fields = append(f.Fields, Field{name, Text{file.ZH, file.EN}, file.Unit})
+		f.Fields = append(f.Fields, Field{name, Text{file.ZH, file.EN}, file.Unit, file.Persons})
 	}
 	return nil
 }

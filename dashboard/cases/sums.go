@@ -10,9 +10,12 @@ import (
 // Sum is a field of a flow over cases.
 type Sum struct {
 	Field
-	Sum   int64 `json:"sum"`
-	Cases int   `json:"cases"` // that have it filled in
+	Sum   *int64 `json:"sum"`   // null: of persons, and under five
+	Cases int    `json:"cases"` // that have it filled in
 }
+
+// fewest is the least number of persons that a sum tells; 0 it tells, too.
+const fewest = 5
 
 // Sums is what the cases of a flow, of a grid with all below it (empty: all), come to: as a whole, or for each department.
 type Sums struct {
@@ -61,7 +64,10 @@ func (r *Room) Sums(ctx context.Context, flow, grid, line string, byDepartment b
 		s.Cases, s.Done = max(s.Cases, cases), max(s.Done, done)
 		for i := range s.Fields {
 			if s.Fields[i].Field.Field == key {
-				s.Fields[i].Sum, s.Fields[i].Cases = sum, filled
+				told := sum
+				if s.Fields[i].Sum, s.Fields[i].Cases = &told, filled; s.Fields[i].Persons && 0 < sum && sum < fewest {
+					s.Fields[i].Sum = nil
+				}
 			}
 		}
 		return nil
@@ -75,7 +81,7 @@ func (r *Room) Sums(ctx context.Context, flow, grid, line string, byDepartment b
 func (f *Flow) sums(department, name string) Sums {
 	s := Sums{Department: department, DepartmentName: name, Fields: []Sum{}}
 	for _, field := range f.Fields {
-		s.Fields = append(s.Fields, Sum{Field: field})
+		s.Fields = append(s.Fields, Sum{Field: field, Sum: new(int64)})
 	}
 	return s
 }
