@@ -51,6 +51,14 @@ export function shift(world) {
         await page.locator(`[data-case="${id}"][data-state="dispatched"]`).waitFor()
         t.diagnostic(`arrival to dispatch: ${Date.now() - start} ms, 3 keys`)
         assert.equal((await stored(id)).department, water.code)
+
+        // Taken back within ten seconds, on the record; and sent again.
+        await page.getByTestId('toasts').getByTestId('undo').waitFor()
+        await keys('z')
+        await page.locator(`[data-case="${id}"][data-state="filed"]`).waitFor()
+        assert.deepEqual((await api('GET', `/api/v1/cases/${id}/timeline`)).entries.map((entry) => entry.move), ['report', 'verify', 'file', 'dispatch', 'recall'])
+        await keys('d')
+        await page.locator(`[data-case="${id}"][data-state="dispatched"]`).waitFor()
         await unpointed()
       })
     })

@@ -576,6 +576,7 @@ export default {
     noCases: '本账号不办理案卷',
     nothingOpen: '从队列或地图上选一件案卷',
     sixBeside: '最多并办 {n} 件：先放下一件',
+    recalled: '已撤回派遣：{title}',
     moved: '{move}：{title}',
     reported: '已上报，编号 {number}',
     arrived: '新案卷：{title}（{grid}）',
