@@ -14,7 +14,10 @@ const openFor = 60_000
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]
 
-/** Memory of a process, and of all below it (not of PostgreSQL, whose cache fills up), in MiB: what is shared is split among those who share it. */
+/**
+ * Memory of a process, and of all below it (not of PostgreSQL, whose cache fills up), in MiB: what is shared is split among
+ * those who share it. What is read from files, the browser's code, is left out: its share rises when another browser ends.
+ */
 async function memory(root, children = true) {
   const parents = new Map()
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
@@ -25,7 +28,7 @@ async function memory(root, children = true) {
   let sum = 0
   for (const pid of [...parents.keys()].filter(below)) {
     const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '')
-    sum += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0) / 1024
+    for (const [, kib] of rollup.matchAll(/^Pss_(?:Anon|Shmem):\s+(\d+)/gm)) sum += Number(kib) / 1024
   }
   return sum
 }
