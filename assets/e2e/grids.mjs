@@ -46,6 +46,36 @@ export function gridEditing(world) {
       })
     })
 
+    it('proposes the grids of a community along its streets, without a gap, and discards them', async () => {
+      const { server } = world
+      const { grids } = await server.api('GET', '/api/v1/grids')
+      const cell = grids.filter(({ level }) => level === 'grid')[2]
+      await browsing(server, async (browser) => {
+        const desk = await deskOf(browser, 'admin')
+        await desk.map.ready()
+        await desk.page.keyboard.press('/')
+        await desk.page.getByTestId('search').fill(cell.name)
+        await desk.page.getByTestId('results').locator('[data-type="grid"]').first().click()
+        await desk.page.getByTestId('edit-borders').click()
+        const editor = desk.page.locator('[data-testid="grid-editor"][data-busy="false"][data-faults="0"]')
+        await editor.waitFor()
+        await desk.page.getByTestId('design').click()
+        await desk.page.getByTestId('propose').click()
+        const { cells } = await server.api('GET', `/api/v1/grids/${cell.parent}/design?least=200&most=500`)
+        await desk.page.locator(`[data-testid="grid-design"][data-cells="${cells.length}"]`).waitFor()
+        await until(30_000, () => desk.page.getByTestId('save-grids').isEnabled())
+        const text = await editor.innerText()
+        for (const { name, within } of cells) {
+          assert.ok(text.includes(name), `no ${name} in the list`)
+          assert.ok(within, `${name} has too few or too many households`)
+        }
+        await desk.page.getByTestId('discard').click()
+        await editor.waitFor()
+        assert.equal(await desk.page.getByTestId('save-grids').isEnabled(), false)
+      })
+      assert.deepEqual((await server.api('GET', '/api/v1/grids')).grids, grids)
+    })
+
     it('moves a shared border, is told of a border that crosses itself, undoes it, and saves what is clean', async () => {
       const { server } = world
       const { at, cells } = await sharedCorner(server)

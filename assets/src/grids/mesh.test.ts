@@ -25,6 +25,10 @@ describe('Mesh', () => {
     expect(mesh.changed().find(({ code }) => code === 'west')?.geometry.coordinates).toEqual([[[[0.12345678912, 0], [1, 0], [1.2, 1.1], [0, 1], [0.12345678912, 0]]]])
   })
 
+  it('gives a cell that nobody moved with every digit it came with', () => {
+    expect(two().drawn('west').geometry.coordinates).toEqual([[[[0.12345678912, 0], [1, 0], [1, 1], [0, 1], [0.12345678912, 0]]]])
+  })
+
   it('puts a new corner into both sides of a border, and takes it out of both', () => {
     const mesh = two()
     const [ring = []] = mesh.rings('west')

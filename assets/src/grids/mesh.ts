@@ -155,13 +155,13 @@ export class Mesh {
 
   /** The cells that are not as they came, with every digit of what nobody moved. */
   changed(): Drawn[] {
-    const drawn: Drawn[] = []
-    for (const [code, outline] of this.#outlines) {
-      if (sameOutline(outline, this.#first.get(code) ?? [])) continue
-      const exact = (ring: Corner[]) => close(ring.map((corner) => this.#exact.get(keyOf(corner)) ?? corner))
-      drawn.push({ code, geometry: { type: 'MultiPolygon', coordinates: outline.map((polygon) => polygon.map(exact)) } })
-    }
-    return drawn
+    return this.codes().filter((code) => !sameOutline(this.#outlines.get(code) ?? [], this.#first.get(code) ?? [])).map((code) => this.drawn(code))
+  }
+
+  /** A cell as it is now, with every digit of what nobody moved. */
+  drawn(code: string): Drawn {
+    const exact = (ring: Corner[]) => close(ring.map((corner) => this.#exact.get(keyOf(corner)) ?? corner))
+    return { code, geometry: { type: 'MultiPolygon', coordinates: (this.#outlines.get(code) ?? []).map((polygon) => polygon.map(exact)) } }
   }
 
   /** Cells that share a corner with this one. */

@@ -25,7 +25,8 @@ export class Pencil {
   #held: string | null = null
   #quiet = false
 
-  constructor(map: MapLibre, mesh: Mesh, shown: string[], hooks: Hooks) {
+  /** Cells that are proposed stand out from those that are there. */
+  constructor(map: MapLibre, mesh: Mesh, shown: string[], proposed: Set<string>, hooks: Hooks) {
     this.#mesh = mesh
     const line = { outlineWidth: 2, outlineColor: colour('map-select') }
     this.#draw = new TerraDraw({
@@ -51,7 +52,7 @@ export class Pencil {
             midPointOutlineWidth: 1,
           },
         }),
-        new TerraDrawPolygonMode({ styles: { fillColor: colour('map-grid-line'), fillOpacity: 0.05, outlineColor: colour('map-grid-line'), outlineWidth: 2 } }),
+        new TerraDrawPolygonMode({ styles: { fillColor: colour('map-grid-line'), fillOpacity: 0.05, outlineColor: ({ properties }) => (proposed.has(String(properties['code'])) ? line.outlineColor : colour('map-grid-line')), outlineWidth: 2 } }),
         new TerraDrawLineStringMode({ styles: { lineStringColor: colour('urgent'), lineStringWidth: 3 } }),
       ],
     })
