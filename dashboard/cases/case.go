@@ -2,7 +2,7 @@
 // running clocks until it is closed and rated, and every change is an event of the log.
 //
 // The life of a case: Report checks and finds the grid, Move brings an act; both submit to the log's writer. The clerks of
-// this room (clerk.go) decide there, while nobody else writes: number, state, clocks, and the event that tells it. What the
+// this room (clerk*.go) decide there, while nobody else writes: number, state, clocks, and the event that tells it. What the
 // log says and what the tables say is written together or not at all. List, Get and Timeline read.
 package cases
 
