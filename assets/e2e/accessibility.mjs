@@ -92,22 +92,49 @@ export function accessibility(world) {
         await page.keyboard.press('Escape')
       })))
 
-    for (const [role, path, ready] of [
-      ['integrator', '/cameras', '[data-testid="registry-table"] tbody tr'],
-      ['operator', '/alarms', 'main'],
-      ['admin', '/audit', 'main'],
-      ['duty_leader', '/catalogue', '[data-testid="matrix"] td'],
-      ['leader', '/leader', '[data-testid="numbers"] li'],
-      ['duty_leader', '/evaluation', 'main'],
-      ['admin', '/account', 'main'],
-      ['admin', '/enrol', 'main'],
-      ['admin', '/screen', 'main'],
-    ]) {
-      it(`on ${path}`, () =>
+    /** Who looks, where, what says that the page is there, and what is opened on it one after the other. */
+    const pages = [
+      ['integrator', '/cameras', '[data-testid="registry-table"] tbody tr', []],
+      ['operator', '/alarms', 'main', []],
+      ['admin', '/audit', 'main', []],
+      ['duty_leader', '/catalogue', '[data-testid="matrix"] td', [['cell', async (page) => page.locator('[data-testid="matrix"] td button:enabled').first().click()]]],
+      ['leader', '/leader', '[data-testid="numbers"] li', []],
+      ['duty_leader', '/evaluation', 'main', []],
+      ['duty_leader', '/persons', '[data-testid="persons"]', [
+        ['new record', async (page) => {
+          await page.getByTestId('person-new').click()
+          await page.getByTestId('person-form').waitFor()
+        }],
+        ['record', async (page) => {
+          await page.fill('#person-grid', '第一网格')
+          await page.keyboard.press('Enter')
+          await page.selectOption('#person-kind', 'elderly_alone')
+          await page.fill('#person-purpose', '每周上门一次')
+          await page.fill('#person-owner', world.server.account('duty_leader').username)
+          await page.keyboard.press('Enter')
+          await page.fill('#person-name', '样例')
+          await page.getByTestId('person-make').click()
+          await page.getByTestId('person').waitFor()
+          await page.getByTestId('person-row').waitFor()
+        }],
+        ['purpose', async (page) => page.getByTestId('person').locator('button').first().click()],
+      ]],
+      ['admin', '/account', 'main', []],
+      ['admin', '/enrol', 'main', []],
+      ['admin', '/screen', 'main', []],
+    ]
+    for (const [role, path, ready, opened] of pages) {
+      it(`on ${[path, ...opened.map(([name]) => name)].join(', ')}`, () =>
         none(() => visiting(world.desks, async (browser) => {
+          browser.expect(/503 .*\/(whep|streams)/)
           const { page } = await deskOf(browser, role)
           await goTo(page, path, ready)
           await look(page, path)
+          for (const [name, prepare] of opened) {
+            await prepare(page)
+            await page.waitForTimeout(300)
+            await look(page, `${path} ${name}`)
+          }
         })))
     }
 

@@ -7,7 +7,7 @@ const world = {}
 const size = { width: 1920, height: 1080 }
 
 before(async () => {
-  world.server = await Server.start()
+  world.server = await Server.start({ persons: true })
   world.desks = await Browser.open(world.server, size)
   world.walls = await Browser.open(world.server, size)
 })

@@ -7,13 +7,20 @@ import { WallPage } from './pages/wall.mjs'
 
 /**
  * Every page and scene × language × theme × size of the demo world, into assets/shots, and contact sheets of them. Words on the
- * command line choose: `npm run shots -- desk 3840x2160` takes those whose name holds all of them.
+ * command line choose: `npm run shots -- desk 3840x2160` takes those whose name holds all of them; one that
+ * begins with - leaves those out that hold it.
  */
 const folder = fileURLToPath(new URL('../shots/', import.meta.url))
 const wanted = process.argv.slice(2)
 const sizes = [[1366, 768], [1920, 1080], [3840, 2160], [6656, 1792]]
 const languages = ['zh-CN', 'en']
 const themes = ['dark', 'light']
+
+/** A brief as it lies on paper: a sheet of A4 at 96 points an inch. */
+async function onPaper(page) {
+  await page.setViewportSize({ width: 794, height: 1123 })
+  await page.emulateMedia({ media: 'print' })
+}
 
 /** What a desk shows, and how one comes there from the page before. */
 const desk = [
@@ -82,13 +89,13 @@ const pages = [
   ['leader', 'admin', '/leader', async (page) => page.locator('[data-testid="numbers"] li').first().waitFor()],
   ['leader-brief', 'admin', '/leader', async (page) => {
     await page.locator('[data-testid="numbers"] li').first().waitFor()
-    await page.emulateMedia({ media: 'print' })
+    await onPaper(page)
   }],
   ['leader-list', 'admin', '/leader', async (page) => page.locator('[data-testid="numbers"] button').first().click()],
   ['evaluation', 'admin', '/evaluation', async (page) => page.getByTestId('counts').locator('button').first().click()],
   ['evaluation-brief', 'admin', '/evaluation', async (page) => {
     await page.getByTestId('counts').locator('button').first().waitFor()
-    await page.emulateMedia({ media: 'print' })
+    await onPaper(page)
   }],
   ['catalogue', 'admin', '/catalogue', async (page) => page.locator('[data-testid="matrix"] td').first().waitFor()],
   ['account', 'admin', '/account', async () => undefined],
@@ -118,7 +125,7 @@ async function search(page, words, type) {
 }
 
 const named = (what, language, theme, [width, height]) => `${what}.${language}.${theme}.${width}x${height}`
-const chosen = (name) => wanted.every((word) => name.includes(word))
+const chosen = (name) => wanted.every((word) => (word.startsWith('-') ? !name.includes(word.slice(1)) : name.includes(word)))
 const taken = []
 
 async function save(page, name) {
@@ -173,6 +180,7 @@ async function desks(server, world, size) {
             signedIn = role
           }
           await page.emulateMedia({ media: null })
+          await page.setViewportSize({ width: size[0], height: size[1] })
           await page.goto(server.url + path)
           await page.locator('main').first().waitFor({ timeout: 60_000 })
           await attempt(what, () => prepare(page, world))
@@ -210,7 +218,6 @@ async function walls(server, size) {
     const browser = await Browser.open(server, { width: size[0], height: size[1] })
     try {
       const { page } = await WallPage.openAnyScene(browser, `&lang=${language}&theme=${theme}`)
-      await answered(server)
       for (const scene of here) {
         await server.api('POST', '/api/v1/walls/main/show', { take_over: true, scene: scene.id })
         await page.locator(`[data-scene="${scene.id}"]`).waitFor({ timeout: 60_000 })
@@ -219,6 +226,7 @@ async function walls(server, size) {
           const tiles = [...document.querySelectorAll('[data-camera]')]
           return tiles.filter((tile) => tile.dataset.playing === 'true').length >= tiles.length * 0.75
         }), 500))
+        await answered(server)
         await page.waitForTimeout(1_000)
         await save(page, named(`wall-${scene.id}`, language, theme, size))
       }
