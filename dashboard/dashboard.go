@@ -167,6 +167,9 @@ func Open(ctx context.Context, c Config) (*Dashboard, error) {
 	if err := files.LoadFlows(ctx); err != nil {
 		return nil, err
 	}
+	if err := files.LoadCalendar(ctx); err != nil {
+		return nil, err
+	}
 	if err := files.LoadAround(ctx, head); err != nil {
 		return nil, err
 	}
@@ -251,6 +254,8 @@ func (d *Dashboard) heard(ctx context.Context, e live.Event) {
 		}
 	case "flow.changed":
 		err = d.cases.LoadFlows(ctx)
+	case "calendar.changed":
+		err = d.cases.LoadCalendar(ctx)
 	default:
 		err = errors.Join(d.cameras.Heard(ctx, e), d.ptz.Heard(ctx, e), d.catalogue.Heard(ctx, e))
 	}

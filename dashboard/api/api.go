@@ -148,6 +148,8 @@ func (s *Server) routes() []route {
 		{"POST /api/v1/flows/reload", access.FlowManage, s.reloadFlows, "Read the site's flow files anew: all are taken or none, and a fault is named with file and line"},
 		{"GET /api/v1/flows/{flow}", access.CaseRead, s.flow, "A declared flow: states, moves, roles, needs"},
 		{"GET /api/v1/flows/{flow}/sums", access.CaseRead, s.flowSums, "What the fields of a flow's cases come to: money, people, areas; grid, by (department)"},
+		{"GET /api/v1/calendar", access.CaseRead, s.getCalendar, "The site's working calendar: {zone, week, hours, workday, days: {date: working}, saved_at, saved_by}"},
+		{"PUT /api/v1/calendar", access.CatalogueManage, s.saveCalendar, "Save the working calendar; clocks that begin from now on go by it, deadlines that were told stand"},
 		{"GET /api/v1/catalogue", access.SessionRead, s.classes, "The centre's list of parts and matters with the conditions and their limits; edition and all: every class of an edition"},
 		{"GET /api/v1/catalogue.xlsx", access.CaseRead, s.exportCatalogue, "The catalogue as a workbook that the import reads: classes, conditions, duties, bridge; headings=zh or en"},
 		{"POST /api/v1/catalogue/import", access.CatalogueManage, s.importCatalogue, "Import a workbook, or a CSV file of one sheet (sheet: classes, conditions, duties or bridge): the file as body; name, dry_run"},

@@ -70,6 +70,8 @@ var scopes = map[string]scope{
 	"POST /api/v1/flows/reload":        everywhere,
 	"GET /api/v1/flows/{flow}":         everywhere,
 	"GET /api/v1/flows/{flow}/sums":    rows,
+	"GET /api/v1/calendar":             everywhere,
+	"PUT /api/v1/calendar":             everywhere,
 	"GET /api/v1/catalogue":            everywhere,
 	"GET /api/v1/catalogue.xlsx":       everywhere,
 	"POST /api/v1/catalogue/import":    everywhere,

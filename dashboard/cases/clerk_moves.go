@@ -299,7 +299,7 @@ func (r *Room) stopClocks(b *live.Batch, flow *Flow, c *Case, n int, now time.Ti
 			running = append(running, k)
 			continue
 		}
-		used, late := r.calendar.Used(k.Unit, k.StartedAt, now), r.calendar.Used(k.Unit, k.DueAt, now)
+		used, late := r.Calendar().Used(k.Unit, k.StartedAt, now), r.Calendar().Used(k.Unit, k.DueAt, now)
 		end := Finished{Stage: k.Stage, Unit: k.Unit, StartedAt: k.StartedAt, EndedAt: now, WarnAt: k.WarnAt, DueAt: k.DueAt, LimitS: k.LimitS, PausedS: k.PausedS, Extended: k.Extended,
 			UsedS: int(used/time.Second) - k.PausedS, LateS: int(late / time.Second), Light: finalLight(k.WarnAt, k.DueAt, now)}
 		b.Queue(stopClock, c.ID, k.Stage, now, n, end.UsedS, end.LateS)

@@ -11,9 +11,6 @@ import (
 //go:embed flows/*.yaml
 var flowFiles embed.FS
 
-//go:embed calendar.yaml
-var calendarFile []byte
-
 // Text is said in both languages.
 type Text struct {
 	ZH string `json:"zh" yaml:"zh"`

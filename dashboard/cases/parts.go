@@ -179,11 +179,11 @@ func (r *Room) change(b *live.Batch, e *live.Entry, flow *Flow, m *Move, c *Case
 		changed := true
 		switch {
 		case slices.Contains(m.does.extend, k.Stage):
-			r.calendar.extend(k)
+			r.Calendar().extend(k)
 		case paused && k.PausedAt == nil:
 			k.pause(now)
 		case !paused && k.PausedAt != nil:
-			r.calendar.resume(k, now)
+			r.Calendar().resume(k, now)
 		default:
 			changed = false
 		}

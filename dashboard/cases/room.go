@@ -22,7 +22,7 @@ type Room struct {
 	places    *geo.Map
 	clock     *clock.Clock
 	catalogue *catalogue.Room
-	calendar  *Calendar
+	calendar  atomic.Pointer[Calendar]
 	flows     atomic.Pointer[flowSet]
 	writer    *live.Writer
 	reports   live.Clerk
@@ -41,9 +41,10 @@ func New(pool *pgxpool.Pool, places *geo.Map, clock *clock.Clock, catalogue *cat
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{pool: pool, places: places, clock: clock, catalogue: catalogue, calendar: calendar, writer: writer,
+	r := &Room{pool: pool, places: places, clock: clock, catalogue: catalogue, writer: writer,
 		around: &around{since: time.Unix(1<<36, 0), young: newGeneration(time.Time{}), old: newGeneration(time.Time{})}} // until LoadAround it knows nothing
 	r.flows.Store(shipped)
+	r.calendar.Store(calendar)
 	r.reports.Take, r.reports.Guess, r.moves.Take = r.takeReports, r.guessReports, r.takeMoves
 	return r, nil
 }
@@ -72,7 +73,7 @@ func (r *Room) Steps() (filing, dispatching []string) {
 }
 
 // Calendar is the site's working calendar.
-func (r *Room) Calendar() *Calendar { return r.calendar }
+func (r *Room) Calendar() *Calendar { return r.calendar.Load() }
 
 // db is a pool or a transaction.
 type db interface {
@@ -117,7 +118,7 @@ func (r *Room) prefix(grid string, at time.Time) string {
 	if len(grid) >= 6 && digits(grid[:6]) {
 		county = grid[:6]
 	}
-	return county + at.In(r.calendar.Zone).Format("20060102")
+	return county + at.In(r.Calendar().Zone).Format("20060102")
 }
 
 func digits(s string) bool {

@@ -137,7 +137,7 @@ func loadsOf(tree *grid.Tree, rows pgx.Rows) ([]Load, error) {
 // Situation counts everything for the wall as of now.
 func (r *Room) Situation(ctx context.Context) (*Situation, error) {
 	now := r.clock.Now()
-	midnight := r.calendar.midnight(now)
+	midnight := r.Calendar().midnight(now)
 	yesterday := midnight.AddDate(0, 0, -1)
 	s := &Situation{At: now, Hours: make([]Hour, 24),
 		Open:   map[string]int{"total": 0, "critical": 0, "urgent": 0, "normal": 0, "advice": 0},
@@ -165,7 +165,7 @@ func (r *Room) Situation(ctx context.Context) (*Situation, error) {
 			return err
 		}
 
-		if rows, err = tx.Query(ctx, perHour, midnight, r.calendar.Zone.String()); err != nil {
+		if rows, err = tx.Query(ctx, perHour, midnight, r.Calendar().Zone.String()); err != nil {
 			return err
 		}
 		var hour, n int

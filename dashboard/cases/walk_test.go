@@ -19,7 +19,8 @@ func TestNoSequenceOfMovesReachesAnUndeclaredState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &Room{calendar: calendar(t)}
+	r := &Room{}
+	r.calendar.Store(calendar(t))
 	r.flows.Store(set)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -155,7 +155,7 @@ func (r *Room) startClocks(flow *Flow, c *Case, before string, now time.Time, st
 		if !slices.Contains(k.in, c.State) || slices.Contains(k.in, before) {
 			continue
 		}
-		clock := r.calendar.Start(k.stage, r.limit(c, k), now)
+		clock := r.Calendar().Start(k.stage, r.limit(c, k), now)
 		store(clock)
 		c.Clocks = append(c.Clocks, clock)
 	}
