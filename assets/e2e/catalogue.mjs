@@ -37,6 +37,47 @@ export function catalogue(world) {
     })
   })
 
+  describe('the working calendar', () => {
+    it('makes a day free by a click, takes it back, and says what cannot be', async () => {
+      const { server } = world
+      const before = await server.api('GET', '/api/v1/calendar')
+      const browser = await Browser.open(server)
+      try {
+        const { page } = await deskOf(browser, 'admin')
+        await page.goto(`${server.url}/catalogue`)
+        await page.getByTestId('open-calendar').click()
+        const calendar = page.getByTestId('calendar')
+        const year = Number(await calendar.getByTestId('year').textContent())
+        await calendar.getByRole('button', { name: '下一年' }).click()
+        const date = calendar.locator(`[data-date="${year + 1}-03-10"]`)
+        const working = (await date.getAttribute('data-working')) === 'true'
+        const count = calendar.locator('.count')
+        const days = Number(/\d+/.exec(await count.textContent())[0])
+        await date.click()
+        assert.equal(await date.getAttribute('data-working'), String(!working))
+        assert.equal(Number(/\d+/.exec(await count.textContent())[0]), days + (working ? -1 : 1))
+        browser.expect(/422/) // said in words, and nothing is lost
+        await calendar.locator('[name="hours"]').last().fill('11:00-15:00')
+        await calendar.locator('[name="hours"]').last().blur()
+        await calendar.getByTestId('save-calendar').click()
+        await calendar.getByRole('alert').getByText('与前一段重叠').waitFor()
+        await calendar.locator('[name="hours"]').nth(before.hours.length).fill('')
+        await calendar.locator('[name="hours"]').nth(before.hours.length).blur()
+        await calendar.getByTestId('save-calendar').click()
+        await calendar.getByText('已保存').waitFor()
+        const saved = await server.api('GET', '/api/v1/calendar')
+        assert.equal(saved.days[`${year + 1}-03-10`], !working)
+        assert.deepEqual(saved.hours, before.hours)
+        await page.keyboard.press('Escape')
+        await calendar.waitFor({ state: 'detached' })
+        browser.check()
+      } finally {
+        await browser.close()
+        await server.api('PUT', '/api/v1/calendar', before)
+      }
+    })
+  })
+
   describe('the case panel', () => {
     it('offers what a case may be merged into, several departments, and the one that answers', async () => {
       const place = (await world.server.api('GET', '/api/v1/search?q=' + encodeURIComponent('永来城西侧旱厕'))).results[0].location

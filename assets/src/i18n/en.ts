@@ -719,6 +719,11 @@ const en: Messages = {
     help: 'These keys',
   },
   limits: { emergency_minutes: 'emergency minutes', emergency_hours: 'emergency hours', working_hours: 'working hours', working_days: 'working days', natural_days: 'natural days' },
+  calendar: {
+    title: 'Working calendar', before: 'Year before', after: 'Year after', count: '{n} working days', working: 'working day', free: 'free', short: { mon: 'Mo', tue: 'Tu', wed: 'We', thu: 'Th', fri: 'Fr', sat: 'Sa', sun: 'Su' },
+    week: 'Working days', hours: 'Hours', reading: 'What a working day is', byHours: 'a working day is its hours', byClock: 'a working day is until the same time of the next', holiday: 'holiday', shift: 'worked instead', hint: 'A click makes a day free or worked. Deadlines that were told stand; what begins later goes by the new calendar',
+    shipped: 'Calendar as shipped', by: 'Saved by {name}', saved: 'Saved, every node goes by it', save: 'Save', saveDays: 'Save {n} days', revert: 'Revert',
+  },
   catalogue: {
     title: 'Catalogue',
     listed: '{n} classes on the list',

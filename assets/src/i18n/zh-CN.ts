@@ -717,6 +717,11 @@ export default {
     help: '快捷键说明',
   },
   limits: { emergency_minutes: '紧急工作分钟', emergency_hours: '紧急工作时', working_hours: '工作时', working_days: '工作日', natural_days: '自然日' },
+  calendar: {
+    title: '工作日历', before: '上一年', after: '下一年', count: '全年 {n} 个工作日', working: '工作日', free: '休息', short: { mon: '一', tue: '二', wed: '三', thu: '四', fri: '五', sat: '六', sun: '日' },
+    week: '每周工作日', hours: '工作时段', reading: '工作日的算法', byHours: '一个工作日按当日工时计', byClock: '一个工作日到次日同一时刻', holiday: '放假', shift: '调休上班', hint: '点一天即放假或上班；已告知的期限不变，此后开始的时限按新日历',
+    shipped: '随产品附带的日历', by: '{name} 保存的日历', saved: '已保存，各节点即时生效', save: '保存', saveDays: '保存 {n} 天', revert: '还原',
+  },
   catalogue: {
     title: '事部件目录',
     listed: '责任清单 {n} 类',
