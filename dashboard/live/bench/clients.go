@@ -205,8 +205,11 @@ func (t *thread) loop() {
 	buffer, control := make([]byte, 256<<10), make([]byte, 64)
 	more := false
 	for !t.of.ended.Load() {
-		if !more {
-			rest := syscall.NsecToTimespec(int64(drainEvery))
+		if !more { // the first of a message's clients has it
+			if n, err := syscall.EpollWait(t.epoll, events[:1], 100); n <= 0 && (err == nil || errors.Is(err, syscall.EINTR)) {
+				continue
+			}
+			rest := syscall.NsecToTimespec(int64(gather))
 			syscall.Nanosleep(&rest, nil)
 		}
 		n, err := syscall.EpollWait(t.epoll, events, 100)
@@ -237,9 +240,9 @@ func (t *thread) loop() {
 	}
 }
 
-// drainEvery is how long a thread lets messages gather: longer than a server takes to write to everyone, so that reading does
-// not take the processor from writing. Where several are read at once, all of them count as late as the last.
-const drainEvery = 50 * time.Millisecond
+// gather is how long a thread waits after the first that came: longer than a server takes to write to everyone, so that reading
+// does not take the processor from writing. Where several are read at once, all of them count as late as the last.
+const gather = 50 * time.Millisecond
 
 // arrival is when the last of what was read came in, in nanoseconds; now where the kernel does not say.
 func arrival(control []byte) int64 {
