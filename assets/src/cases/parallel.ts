@@ -1,4 +1,5 @@
 import { computed, ref } from 'vue'
+import { kept } from './saved'
 
 /** A case that is worked on beside others, with the words for it when it has left the queue. */
 export interface Parallel {
@@ -15,14 +16,7 @@ const key = 'gridwall.parallel'
 
 /** What this window kept before, whatever else stands under that name. */
 export function parseParallel(text: string | null): Omit<Parallel, 'panel'>[] {
-  let found: unknown
-  try {
-    found = JSON.parse(text ?? '[]')
-  } catch {
-    return []
-  }
-  if (!Array.isArray(found)) return []
-  const files = found.filter((one): one is Omit<Parallel, 'panel'> => typeof one === 'object' && one !== null && Number.isInteger((one as Parallel).id) && typeof (one as Parallel).number === 'string' && typeof (one as Parallel).title === 'string')
+  const files = (kept(text) as Partial<Parallel>[]).filter((one): one is Parallel => Number.isInteger(one.id) && typeof one.number === 'string' && typeof one.title === 'string')
   return files.map(({ id, number, title }) => ({ id, number, title })).slice(0, most)
 }
 

@@ -7,16 +7,20 @@ const key = (account: string) => `gridwall.filters.${account}`
 
 export const same = (a: Filter, b: Filter): boolean => a.text.trim() === b.text.trim() && a.state === b.state && a.light === b.light && a.priority === b.priority
 
-/** The filters that were kept before, whatever else a browser has under that name; at most six. */
-export function parseSaved(text: string | null): Filter[] {
+/** The objects of a list that a browser kept; none of whatever else stands under its name. */
+export function kept(text: string | null): object[] {
   let found: unknown
   try {
     found = JSON.parse(text ?? '[]')
   } catch {
     return []
   }
-  if (!Array.isArray(found)) return []
-  return found.filter((one): one is Partial<Filter> => typeof one === 'object' && one !== null).map((one) => ({ ...everything, ...one, text: String(one.text ?? '') })).slice(0, most)
+  return Array.isArray(found) ? found.filter((one): one is object => typeof one === 'object' && one !== null) : []
+}
+
+/** The filters that were kept before; at most six. */
+export function parseSaved(text: string | null): Filter[] {
+  return (kept(text) as Partial<Filter>[]).map((one) => ({ ...everything, ...one, text: String(one.text ?? '') })).slice(0, most)
 }
 
 /** The filters that an account keeps at this desk, the newest last; a seventh takes the place of the oldest. */
